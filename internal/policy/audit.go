@@ -1,0 +1,183 @@
+package policy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// Denial is one refused operation, as reports show it. Equal denials are one,
+// with a count.
+type Denial struct {
+	Op     Op        `json:"op"`
+	Target string    `json:"target"`
+	Class  string    `json:"class"`
+	Field  string    `json:"field"`
+	Patch  []PatchOp `json:"patch,omitempty"`
+	Count  int       `json:"count"`
+}
+
+// AuditLine is one line of an audit log: one effect of the program.
+type AuditLine struct {
+	Op       Op     `json:"op"`
+	Target   string `json:"target"`
+	Decision string `json:"decision"` // "allow" or "deny"
+	Class    string `json:"class,omitempty"`
+	Field    string `json:"field"`
+	// Bytes is how much was read, written, sent or received; Ms how long it
+	// took; Code the error that an allowed operation met, in its own error space.
+	Bytes int64   `json:"bytes"`
+	Ms    float64 `json:"ms"`
+	Code  int32   `json:"code,omitempty"`
+}
+
+// MaxDenials is how many different denials an Audit keeps; the others are counted.
+const MaxDenials = 64
+
+// maxTarget is how much of a target is kept, in bytes: a program chooses it.
+const maxTarget = 1024
+
+// Audit records decisions. A nil *Audit records nothing, so that callers need
+// no check. It is safe for concurrent use.
+type Audit struct {
+	mu      sync.Mutex
+	w       *bufio.Writer
+	close   io.Closer
+	err     error
+	index   map[denialKey]int
+	denials []Denial
+	dropped int
+}
+
+type denialKey struct {
+	op            Op
+	target, field string
+}
+
+// NewAudit returns a recorder that keeps denials and writes one JSON line per
+// effect to w, which may be nil. The caller closes w after Close.
+func NewAudit(w io.Writer) *Audit {
+	a := &Audit{index: make(map[denialKey]int)}
+	if w != nil {
+		a.w = bufio.NewWriterSize(w, 32<<10)
+	}
+	return a
+}
+
+// OpenAudit returns a recorder that writes to the file path, which it creates or
+// empties. The log is written as the run goes, in whole lines, so that what a
+// killed run did stays known; a log is the one file that must not appear only
+// when all went well.
+func OpenAudit(path string) (*Audit, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	a := NewAudit(f)
+	a.close = f
+	return a, nil
+}
+
+// Record notes one effect: the decision, the bytes moved, how long it took, and
+// the error code that an allowed operation met (0 when it went well).
+func (a *Audit) Record(d Decision, bytes int64, took time.Duration, code int32) {
+	if a == nil || a.w == nil && d.Allowed {
+		return
+	}
+	line := AuditLine{Op: d.Op, Target: clipTarget(d.Place()), Decision: "allow", Field: d.Field,
+		Bytes: bytes, Ms: float64(took.Microseconds()) / 1000, Code: code}
+	if !d.Allowed {
+		line.Decision, line.Class, line.Code = "deny", d.Class.String(), d.Code
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !d.Allowed {
+		a.deny(d, line.Target)
+	}
+	a.write(line)
+}
+
+// Deny notes a refusal that cost nothing; it is Record without measurements.
+func (a *Audit) Deny(d Decision) { a.Record(d, 0, 0, 0) }
+
+// Append notes a line that another recorder wrote, such as one in a guest. The
+// line must come from ParseAuditLine.
+func (a *Audit) Append(line AuditLine) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.write(line)
+}
+
+func (a *Audit) deny(d Decision, target string) {
+	key := denialKey{d.Op, target, d.Field}
+	if i, ok := a.index[key]; ok {
+		a.denials[i].Count++
+		return
+	}
+	if len(a.denials) == MaxDenials {
+		a.dropped++
+		return
+	}
+	a.index[key] = len(a.denials)
+	a.denials = append(a.denials, Denial{Op: d.Op, Target: target, Class: d.Class.String(), Field: d.Field, Patch: d.Patch(), Count: 1})
+}
+
+func (a *Audit) write(line AuditLine) {
+	if a.w == nil || a.err != nil {
+		return
+	}
+	text := append(compact(line), '\n')
+	// Lines are never split between two writes: what is in the file is whole.
+	if len(text) > a.w.Available() {
+		a.err = a.w.Flush()
+	}
+	if a.err == nil {
+		_, a.err = a.w.Write(text)
+	}
+}
+
+// Denials returns what was refused, in order of first refusal, and how many
+// refusals beyond MaxDenials different ones were left out.
+func (a *Audit) Denials() (list []Denial, dropped int) {
+	if a == nil {
+		return nil, 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]Denial(nil), a.denials...), a.dropped
+}
+
+// Close writes what is buffered and returns the first error of the log.
+func (a *Audit) Close() error {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err := a.err
+	if a.w != nil && err == nil {
+		err = a.w.Flush()
+	}
+	if a.close != nil {
+		err = errors.Join(err, a.close.Close())
+		a.close = nil
+	}
+	if err != nil {
+		return fmt.Errorf("write audit log: %w", err)
+	}
+	return nil
+}
+
+func clipTarget(s string) string {
+	if len(s) <= maxTarget {
+		return s
+	}
+	return s[:maxTarget] + "…"
+}
