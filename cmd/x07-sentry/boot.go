@@ -1,0 +1,240 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/cpuid"
+	"gvisor.dev/gvisor/pkg/fd"
+	"gvisor.dev/gvisor/pkg/log"
+	"gvisor.dev/gvisor/pkg/metric"
+	"gvisor.dev/gvisor/pkg/refs"
+	"gvisor.dev/gvisor/pkg/ring0"
+	"gvisor.dev/gvisor/pkg/unet"
+	"gvisor.dev/gvisor/pkg/urpc"
+	"gvisor.dev/gvisor/runsc/boot"
+	"gvisor.dev/gvisor/runsc/config"
+	"gvisor.dev/gvisor/runsc/flag"
+
+	_ "gvisor.dev/gvisor/pkg/sentry/platform/platforms" // systrap and kvm register themselves
+
+	"x07/internal/sandbox/gvisor/wire"
+)
+
+// settings are the gVisor flags that differ from runsc's defaults.
+var settings = map[string]string{
+	// No network device at all, not even loopback: x07 brokers connections.
+	"network":               "none",
+	"net-raw":               "false",
+	"save-restore-netstack": "false",
+	// Files: the guest kernel works beneath the mounts' descriptors; host sockets
+	// and fifos stay closed; mounts are shared with the host and so uncached.
+	"directfs":           "true",
+	"host-uds":           "none",
+	"host-fifo":          "none",
+	"file-access":        "exclusive",
+	"file-access-mounts": "shared",
+	"overlay2":           "none",
+	"rootless":           "true",
+	"ignore-cgroups":     "true",
+	"host-settings":      "ignore",
+	"ref-leak-mode":      "disabled",
+}
+
+// runKernel builds the kernel, runs the guest's first process and waits for its
+// end. It returns that process's exit code, or 128 plus the signal.
+func runKernel(b *wire.Boot, roots []root, status *reporter) (int, error) {
+	// Go reads the local time zone on first use, which the seccomp filters would
+	// answer with a kill.
+	_ = time.Local.String()
+	var target io.Writer = io.Discard
+	if b.Trace {
+		target = os.Stderr
+		log.SetLevel(log.Debug)
+	} else {
+		log.SetLevel(log.Warning)
+	}
+	log.SetTarget(log.GoogleEmitter{Writer: &log.Writer{Next: target}})
+	refs.SetLeakMode(refs.NoLeakChecking)
+
+	conf, err := kernelConfig(b)
+	if err != nil {
+		return 0, err
+	}
+	cpuid.Initialize()
+	ring0.InitDefault()
+
+	guestRoot, err := openGuestRoot()
+	if err != nil {
+		return 0, err
+	}
+	roots = append([]root{guestRoot}, roots...)
+	goferFDs, err := newDonor(roots)
+	if err != nil {
+		return 0, err
+	}
+	mountConfs := make([]boot.GoferMountConf, len(roots))
+	for i := range mountConfs {
+		mountConfs[i] = boot.GoferMountConf{Lower: boot.Lisafs, Upper: boot.NoOverlay}
+	}
+	control, err := controlSocket(b.ID)
+	if err != nil {
+		return 0, err
+	}
+	l, err := boot.New(boot.Args{
+		ID:               b.ID,
+		Spec:             guestSpec(b),
+		Conf:             conf,
+		ControllerFD:     control.fd,
+		Device:           fd.New(-1),
+		GoferFDs:         goferFDs,
+		DevGoferFD:       -1,
+		StdioFDs:         []int{wire.FDStdin, wire.FDStdout, wire.FDStderr},
+		ExecFD:           wire.FDExec,
+		GoferMountConfs:  mountConfs,
+		NumCPU:           runtime.NumCPU(),
+		TotalMem:         uint64(b.Limits.MemBytes),
+		UserLogFD:        0,
+		PodInitConfigFD:  -1,
+		RootfsUpperTarFD: -1,
+		HostTHP:          boot.HostTHP{},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("build guest kernel: %w", err)
+	}
+	metric.Initialize()
+
+	client, err := control.connect()
+	if err != nil {
+		return 0, err
+	}
+	// StartRoot is the request that releases WaitForStartSignal; its answer
+	// arrives once the guest's first process exists.
+	go func() {
+		id := b.ID
+		if err := client.Call(boot.ContMgrRootContainerStart, &id, nil); err == nil {
+			status.send(wire.Status{Event: wire.EventStarted})
+		}
+	}()
+	l.WaitForStartSignal()
+	if err := l.Run(); err != nil {
+		return 0, fmt.Errorf("start guest: %w", err)
+	}
+	ws := unix.WaitStatus(l.WaitExit())
+	// Nothing is torn down: the guest kernel's state lives in this process, and
+	// file data in the host's kernel. Exiting is the fastest correct cleanup.
+	if ws.Signaled() {
+		status.send(wire.Status{Event: wire.EventExited, Signal: int(ws.Signal())})
+		return 128 + int(ws.Signal()), nil
+	}
+	status.send(wire.Status{Event: wire.EventExited, Code: ws.ExitStatus()})
+	return ws.ExitStatus(), nil
+}
+
+// kernelConfig is gVisor's configuration.
+func kernelConfig(b *wire.Boot) (*config.Config, error) {
+	flags := flag.NewFlagSet("x07-sentry", flag.ContinueOnError)
+	config.RegisterFlags(flags)
+	for name, value := range settings {
+		if err := flags.Set(name, value); err != nil {
+			return nil, fmt.Errorf("configure guest kernel: %s=%s: %w", name, value, err)
+		}
+	}
+	if err := flags.Set("platform", b.Platform); err != nil {
+		return nil, fmt.Errorf("configure guest kernel: platform %q: %w", b.Platform, err)
+	}
+	conf, err := config.NewFromFlags(flags)
+	if err != nil {
+		return nil, fmt.Errorf("configure guest kernel: %w", err)
+	}
+	return conf, nil
+}
+
+// guestSpec describes the guest's first process and its file system tree.
+func guestSpec(b *wire.Boot) *specs.Spec {
+	spec := &specs.Spec{
+		Version:  specs.Version,
+		Hostname: "x07",
+		Root:     &specs.Root{Path: "/", Readonly: true},
+		Process: &specs.Process{
+			User:            specs.User{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
+			Args:            b.Args,
+			Env:             b.Env,
+			Cwd:             b.Dir,
+			Capabilities:    &specs.LinuxCapabilities{},
+			NoNewPrivileges: true,
+			Rlimits:         rlimits(b.Limits),
+		},
+		Linux: &specs.Linux{},
+	}
+	tmp := []string{"mode=1777", "nosuid"}
+	if b.Limits.MemBytes > 0 {
+		tmp = append(tmp, "size="+strconv.FormatInt(b.Limits.MemBytes, 10))
+	}
+	spec.Mounts = []specs.Mount{{Type: "tmpfs", Destination: "/tmp", Options: tmp}}
+	for _, m := range b.Mounts {
+		access := "ro"
+		if m.Writable {
+			access = "rw"
+		}
+		spec.Mounts = append(spec.Mounts, specs.Mount{
+			Type: "bind", Source: m.Source, Destination: m.Target, Options: []string{"rbind", access, "nosuid"},
+		})
+	}
+	return spec
+}
+
+// rlimits are the limits that the guest kernel applies per guest process.
+func rlimits(l wire.Limits) []specs.POSIXRlimit {
+	same := func(kind string, n int64) specs.POSIXRlimit {
+		return specs.POSIXRlimit{Type: kind, Soft: uint64(n), Hard: uint64(n)}
+	}
+	out := []specs.POSIXRlimit{same("RLIMIT_CORE", l.CoreBytes)}
+	if l.FDs > 0 {
+		out = append(out, same("RLIMIT_NOFILE", l.FDs))
+	}
+	if l.Procs > 0 {
+		out = append(out, same("RLIMIT_NPROC", l.Procs))
+	}
+	if l.CPUms > 0 {
+		out = append(out, same("RLIMIT_CPU", (l.CPUms+999)/1000))
+	}
+	return out
+}
+
+// ctlSocket is gVisor's control server socket, used by this process only.
+type ctlSocket struct {
+	fd   int
+	addr string
+}
+
+// controlSocket binds a socket in the abstract name space, which belongs to this
+// sandbox's own network namespace: nobody else can name it.
+func controlSocket(id string) (*ctlSocket, error) {
+	addr := "\x00x07-sentry-" + id
+	sock, err := unet.Bind(addr, false)
+	if err != nil {
+		return nil, fmt.Errorf("bind control socket: %w", err)
+	}
+	n, err := sock.Release()
+	if err != nil {
+		return nil, fmt.Errorf("bind control socket: %w", err)
+	}
+	return &ctlSocket{fd: n, addr: addr}, nil
+}
+
+func (c *ctlSocket) connect() (*urpc.Client, error) {
+	sock, err := unet.Connect(c.addr, false)
+	if err != nil {
+		return nil, fmt.Errorf("connect to control socket: %w", err)
+	}
+	return urpc.NewClient(sock), nil
+}

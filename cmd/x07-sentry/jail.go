@@ -1,0 +1,185 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// kernelFacts are the host files that gVisor reads while it starts. Copies are
+// put into the jail, so that the jail needs no procfs or sysfs, and so no
+// privilege to take them away again later. A missing file is left out: gVisor
+// has a default for each.
+var kernelFacts = []string{
+	"/proc/self/auxv",
+	"/proc/sys/vm/mmap_min_addr",
+	"/proc/sys/kernel/cap_last_cap",
+	"/sys/devices/system/cpu/possible",
+	"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+	"/sys/kernel/mm/transparent_hugepage/defrag",
+}
+
+// jailPoints are directories that exist on every Linux machine. The first that
+// can be covered becomes the jail; only this process's mount table is affected.
+var jailPoints = []string{"/tmp", "/proc", "/dev", "/sys"}
+
+// guestRootDir is the directory in the jail that becomes the guest's root. It
+// holds nothing but mount points.
+const guestRootDir = "guest"
+
+// builtinPoints are the mount points of the file systems that the guest kernel
+// makes up itself.
+var builtinPoints = []string{"proc", "sys", "dev", "tmp", "x07/work", "x07/bin"}
+
+// enterJail makes a read-only tmpfs, empty but for mount points and kernel facts,
+// the root file system of this process.
+func enterJail(roots []root) error {
+	facts := make(map[string][]byte, len(kernelFacts))
+	for _, path := range kernelFacts {
+		if data, err := os.ReadFile(path); err == nil {
+			facts[path] = data
+		}
+	}
+	// Nothing done below may propagate to the host.
+	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	jail, err := mountJail()
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(jail); err != nil {
+		return fmt.Errorf("enter jail: %w", err)
+	}
+	if err := makeMountPoints(roots); err != nil {
+		return fmt.Errorf("build jail: %w", err)
+	}
+	for path, data := range facts {
+		path = path[1:]
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("build jail: %w", err)
+		}
+		if err := os.WriteFile(path, data, 0o444); err != nil {
+			return fmt.Errorf("build jail: %w", err)
+		}
+	}
+	// pivot_root(".", ".") puts the old root on top of the new one; detaching "."
+	// then removes the host's file system from this process for good.
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("detach host file system: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("make jail read-only: %w", err)
+	}
+	return os.Chdir("/")
+}
+
+// makeMountPoints makes the directories and files that the guest's mounts cover.
+// A target below another mount finds its mount point there, on the host.
+func makeMountPoints(roots []root) error {
+	for _, dir := range builtinPoints {
+		if err := os.MkdirAll(filepath.Join(guestRootDir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, r := range roots {
+		point := filepath.Join(guestRootDir, r.Target)
+		if r.dir {
+			if err := os.MkdirAll(point, 0o755); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(point), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(point, nil, 0o444); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mountJail() (string, error) {
+	var errs []error
+	for _, dir := range jailPoints {
+		err := unix.Mount("x07", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0755,size=1m")
+		if err == nil {
+			return dir, nil
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", dir, err))
+	}
+	return "", fmt.Errorf("mount an empty file system: %w", errors.Join(errs...))
+}
+
+// rootCapabilities are what the guest kernel keeps when x07 is run by root, so
+// that root's programs can use files of other users as they could outside. They
+// count only for the mounts of this sandbox's own user namespace; an ordinary
+// user's guest kernel keeps none.
+const rootCapabilities = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE |
+	1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+
+// dropPrivileges gives up capabilities and the way to regain them, on every
+// thread of this process. runsc executes itself again for that; here the Go
+// runtime applies the system calls to all threads.
+func dropPrivileges() error {
+	if err := allThreads("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
+		return err
+	}
+	if err := allThreads("clear ambient capabilities", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL); err != nil {
+		return err
+	}
+	var keep uint64
+	if os.Geteuid() == 0 {
+		keep = rootCapabilities
+	}
+	header := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	data := &[2]unix.CapUserData{
+		{Effective: uint32(keep), Permitted: uint32(keep)},
+		{Effective: uint32(keep >> 32), Permitted: uint32(keep >> 32)},
+	}
+	// The addresses travel as integers; pinning keeps them true.
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	pin.Pin(header)
+	pin.Pin(data)
+	if err := allThreads("drop capabilities", unix.SYS_CAPSET,
+		uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data))); err != nil {
+		return err
+	}
+	// No core file of the guest kernel: it would hold the guest's memory.
+	none := unix.Rlimit{}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &none); err != nil {
+		return fmt.Errorf("disable core dumps: %w", err)
+	}
+	// directfs holds a host descriptor per file the guest has open or cached.
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return fmt.Errorf("read descriptor limit: %w", err)
+	}
+	files.Cur = files.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return fmt.Errorf("raise descriptor limit: %w", err)
+	}
+	// The guest kernel has applied the guest's umask already.
+	unix.Umask(0)
+	return nil
+}
+
+func allThreads(what string, trap, a1, a2 uintptr) error {
+	if _, _, errno := syscall.AllThreadsSyscall6(trap, a1, a2, 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("%s: %w", what, errno)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+//go:build linux
+
+// Command x07-sentry is the guest kernel that run-os-sandboxed programs run on:
+// gVisor's application kernel, driven directly by x07.
+//
+// What comes in: descriptors and one Boot document, as package wire lays down.
+// What goes out: the guest's standard streams on inherited pipes, and Status
+// lines on FDStatus. What it never does: look at a command line, read the host's
+// environment, open a network socket, or keep a privilege that the guest kernel
+// does not need.
+//
+// x07 starts it inside new user, mount, pid, network, ipc and uts namespaces, so
+// it is process 1 there and everything it starts dies with it. It then, in this
+// order, each step taking away what the next one no longer needs:
+//
+//  1. clones the policy's roots into detached mounts, read-only unless writable,
+//     so that no path leads from a root to anything else (roots.go);
+//  2. makes an empty, read-only tmpfs its root file system, holding nothing but
+//     the few kernel parameters gVisor reads at start (jail.go);
+//  3. gives up every capability on every thread (jail.go);
+//  4. builds the gVisor kernel (boot.go) and lets it install its seccomp filters;
+//  5. runs the guest, watched for memory and processor use (guard.go), until it
+//     ends or x07 does.
+//
+// Unlike runsc there is no gofer process and no re-execution: gVisor's directfs
+// mode only needs somebody to hand over one descriptor per mount point, and that
+// somebody is a goroutine here (donor.go).
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"x07/internal/sandbox/gvisor/wire"
+)
+
+func main() {
+	if _, err := unix.FcntlInt(wire.FDStatus, unix.F_GETFD, 0); err != nil || os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "x07-sentry: this program is started by x07; it has no use of its own")
+		os.Exit(2)
+	}
+	status := reporter{w: os.NewFile(wire.FDStatus, "status")}
+	code, err := run(&status)
+	if err != nil {
+		status.send(wire.Status{Event: wire.EventFailed, Error: err.Error()})
+		os.Exit(125)
+	}
+	os.Exit(code)
+}
+
+// run takes the process through the steps in the package comment. It returns
+// when the guest has ended; the code is for diagnostics only, x07 reads the
+// outcome from the status lines.
+func run(status *reporter) (int, error) {
+	// The death of x07 must be the death of the guest. The kernel's parent-death
+	// signal covers a crash of x07; the life pipe covers the moment between fork
+	// and this call, and the loss of the thread that forked.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return 0, fmt.Errorf("tie life to the parent: %w", err)
+	}
+	go dieWithParent()
+	// The sentry allocates in bursts while it builds the kernel and little after
+	// that; collecting in between costs more than it frees.
+	debug.SetGCPercent(400)
+
+	boot, err := readBoot()
+	if err != nil {
+		return 0, err
+	}
+	roots, err := openRoots(boot.Mounts)
+	if err != nil {
+		return 0, err
+	}
+	if err := enterJail(roots); err != nil {
+		return 0, err
+	}
+	if err := dropPrivileges(); err != nil {
+		return 0, err
+	}
+	return runKernel(boot, roots, status)
+}
+
+// readBoot reads the Boot document.
+func readBoot() (*wire.Boot, error) {
+	f := os.NewFile(wire.FDBoot, "boot")
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read boot document: %w", err)
+	}
+	boot := new(wire.Boot)
+	if err := json.Unmarshal(data, boot); err != nil {
+		return nil, fmt.Errorf("parse boot document of %d bytes: %w", len(data), err)
+	}
+	if len(boot.Args) == 0 {
+		return nil, fmt.Errorf("boot document has no args")
+	}
+	return boot, nil
+}
+
+// dieWithParent ends the sandbox when x07 closes its end of the life pipe, which
+// the kernel does for it however x07 ends.
+func dieWithParent() {
+	var b [1]byte
+	for {
+		n, err := unix.Read(wire.FDLife, b[:])
+		if err == unix.EINTR || n > 0 {
+			continue
+		}
+		unix.Exit(126)
+	}
+}
+
+// reporter writes Status lines. A line is one write, so lines never mix.
+type reporter struct{ w *os.File }
+
+func (r *reporter) send(s wire.Status) {
+	line, err := json.Marshal(s)
+	if err != nil {
+		return
+	}
+	// x07 may be gone already; then nobody is left to tell.
+	_, _ = r.w.Write(append(line, '\n'))
+}

@@ -1,0 +1,179 @@
+package gvisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"x07/internal/sandbox"
+)
+
+// idMapping is how users and groups of the host appear in x07-sentry's user
+// namespace: under their own numbers, so that file ownership means the same on
+// both sides.
+type idMapping struct{ uids, gids []syscall.SysProcIDMap }
+
+// idMaps returns the mapping for whoever runs x07. An ordinary user may map
+// only himself; root maps everybody it knows itself.
+func idMaps() (idMapping, error) {
+	if os.Geteuid() != 0 {
+		return idMapping{
+			uids: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
+			gids: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
+		}, nil
+	}
+	uids, err := identity("/proc/self/uid_map")
+	if err != nil {
+		return idMapping{}, err
+	}
+	gids, err := identity("/proc/self/gid_map")
+	if err != nil {
+		return idMapping{}, err
+	}
+	return idMapping{uids: uids, gids: gids}, nil
+}
+
+// identity maps every id that exists in this process's user namespace to itself.
+func identity(path string) ([]syscall.SysProcIDMap, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read id map: %w", err)
+	}
+	var out []syscall.SysProcIDMap
+	for line := range strings.Lines(string(data)) {
+		var inside, outside, size int
+		if _, err := fmt.Sscan(line, &inside, &outside, &size); err != nil {
+			return nil, fmt.Errorf("parse id map %s: %q: %w", path, line, err)
+		}
+		out = append(out, syscall.SysProcIDMap{ContainerID: inside, HostID: inside, Size: size})
+	}
+	return out, nil
+}
+
+// obstacle returns why a guest cannot start here, and what would help.
+func (b *Backend) obstacle() (reason, fix string) {
+	if _, err := b.sentry(); err != nil {
+		return err.Error(), "install x07-sentry next to x07 (both come from the same build), or set " + BinaryEnv
+	}
+	if b.opts.Platform == "kvm" {
+		f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Sprintf("gVisor platform kvm was asked for, but /dev/kvm cannot be opened: %v", err), "unset " + PlatformEnv + ", or give this user access to /dev/kvm"
+		}
+		f.Close()
+	} else if b.opts.Platform != "systrap" {
+		return fmt.Sprintf("unknown gVisor platform %q", b.opts.Platform), "set " + PlatformEnv + " to systrap or kvm"
+	}
+	if err := haveMountAPI(); err != nil {
+		return err.Error(), "use Linux 5.12 or newer"
+	}
+	for _, knob := range userNamespaceKnobs {
+		if reason := knob.blocked(); reason != "" {
+			return reason, knob.fix
+		}
+	}
+	return "", ""
+}
+
+// haveMountAPI asks for mount_setattr (Linux 5.12), the newest system call that
+// x07-sentry needs; an invalid call tells whether it exists.
+func haveMountAPI() error {
+	err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{})
+	if errors.Is(err, unix.ENOSYS) {
+		return errors.New("this kernel has no mount_setattr system call")
+	}
+	return nil
+}
+
+// knob is a kernel setting that can forbid user namespaces.
+type knob struct {
+	path    string
+	blocks  func(n int) bool
+	forRoot bool
+	why     string
+	fix     string
+}
+
+// userNamespaceKnobs are the settings in use by kernels and distributions. A file
+// that does not exist blocks nothing.
+var userNamespaceKnobs = []knob{
+	{
+		path: "/proc/sys/user/max_user_namespaces", forRoot: true,
+		blocks: func(n int) bool { return n == 0 },
+		why:    "user namespaces are switched off (user.max_user_namespaces is 0)",
+		fix:    "sudo sysctl -w user.max_user_namespaces=15000",
+	},
+	{
+		path:   "/proc/sys/kernel/unprivileged_userns_clone",
+		blocks: func(n int) bool { return n == 0 },
+		why:    "user namespaces are reserved to root (kernel.unprivileged_userns_clone is 0)",
+		fix:    "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+	},
+	{
+		path:   "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+		blocks: func(n int) bool { return n != 0 },
+		why:    "AppArmor takes the capabilities of unprivileged user namespaces away (kernel.apparmor_restrict_unprivileged_userns is 1)",
+		fix:    "install an AppArmor profile that grants userns to x07-sentry, or sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+	},
+}
+
+func (k knob) blocked() string {
+	if os.Geteuid() == 0 && !k.forRoot {
+		return ""
+	}
+	data, err := os.ReadFile(k.path)
+	if err != nil {
+		return ""
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || !k.blocks(n) {
+		return ""
+	}
+	return k.why
+}
+
+// explainSpawn adds to a failed clone what usually is behind it.
+func explainSpawn(err error) error {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("make namespaces: %w (user namespaces seem to be forbidden here, for example by a container's seccomp profile; `x07 doctor` says more)", err)
+	}
+	return err
+}
+
+// Probe implements sandbox.Prober: it starts a guest whose program is x07-sentry
+// itself, which has nothing to do there and says so with exit code 2.
+func (b *Backend) Probe(ctx context.Context) sandbox.Status {
+	st := b.Preflight(ctx)
+	if !st.Usable {
+		return st
+	}
+	fail := func(reason string) sandbox.Status {
+		st.Usable, st.Reason = false, reason
+		return st
+	}
+	sentry, err := b.sentry()
+	if err != nil {
+		return fail(err.Error())
+	}
+	g, err := b.Start(ctx, sandbox.Spec{ID: "probe", Command: []string{sentry}, Dir: "/"})
+	if err != nil {
+		return fail(err.Error())
+	}
+	stop := context.AfterFunc(ctx, g.Kill)
+	defer stop()
+	g.Stream().Close()
+	exit := g.Wait()
+	switch {
+	case exit.Err != nil:
+		return fail(exit.Err.Error())
+	case exit.Code != 2:
+		return fail(fmt.Sprintf("a test guest ended with code %d instead of 2", exit.Code))
+	}
+	return st
+}

@@ -1,0 +1,93 @@
+// Package wire is the agreement between the two halves of the gvisor backend:
+// the host side (internal/sandbox/gvisor, which must stay free of gVisor code so
+// that x07 starts fast) and the guest kernel (cmd/x07-sentry).
+//
+// The host starts x07-sentry with a fixed set of file descriptors (the FD…
+// constants) and no arguments, writes one Boot document to FDBoot and closes it.
+// x07-sentry answers with Status documents, one JSON object per line, on
+// FDStatus. Both sides are trusted; nothing the guest writes ever reaches these
+// two descriptors.
+package wire
+
+// File descriptors that x07-sentry is started with. Descriptor 0 is /dev/null,
+// 1 and 2 are x07-sentry's own diagnostics.
+const (
+	// FDBoot is the read end of a pipe carrying one Boot document.
+	FDBoot = 3
+	// FDStatus is the write end of a pipe carrying Status lines.
+	FDStatus = 4
+	// FDLife is the read end of a pipe whose write end only x07 holds. End of
+	// file means that x07 is gone, and the sandbox ends at once.
+	FDLife = 5
+	// FDStdin, FDStdout and FDStderr become the guest's standard streams.
+	FDStdin  = 6
+	FDStdout = 7
+	FDStderr = 8
+	// FDExec is the static executable that becomes the guest's first process.
+	FDExec = 9
+	// FDCount is the first descriptor number that is not inherited.
+	FDCount = 10
+)
+
+// Boot says what the guest kernel shall run, and within which limits.
+type Boot struct {
+	// ID names the sandbox in diagnostics.
+	ID string `json:"id"`
+	// Platform is the gVisor platform: "systrap" or "kvm".
+	Platform string `json:"platform"`
+	// Args is the complete argument vector of the first process.
+	Args []string `json:"args"`
+	// Env is its complete environment, KEY=VALUE.
+	Env []string `json:"env"`
+	// Dir is its working directory inside the guest, absolute.
+	Dir string `json:"dir"`
+	// Mounts are the host files and directories that the guest sees.
+	Mounts []Mount `json:"mounts"`
+	// Limits bound what the guest may use. Zero means no limit.
+	Limits Limits `json:"limits"`
+	// Trace writes gVisor's own log to descriptor 2. For debugging only.
+	Trace bool `json:"trace,omitempty"`
+}
+
+// Mount makes the host path Source appear at Target in the guest.
+type Mount struct {
+	Source   string `json:"source"`
+	Target   string `json:"target"`
+	Writable bool   `json:"writable"`
+}
+
+// Limits are the resource limits of one guest. Zero means no limit.
+type Limits struct {
+	// CPUms is processor time of all guest processes together, milliseconds.
+	CPUms int64 `json:"cpu_ms"`
+	// MemBytes is the memory of all guest processes and of /tmp together.
+	MemBytes int64 `json:"mem_bytes"`
+	// FDs is the number of open descriptors of one guest process.
+	FDs int64 `json:"fds"`
+	// Procs is the number of guest tasks (threads of all processes) together.
+	Procs int64 `json:"procs"`
+	// CoreBytes is the size of a core dump.
+	CoreBytes int64 `json:"core_bytes"`
+}
+
+// Status events.
+const (
+	// EventStarted: the first guest process has been created.
+	EventStarted = "started"
+	// EventExited: the first guest process has ended; Code or Signal is set.
+	EventExited = "exited"
+	// EventLimit: a limit was reached and the guest is being killed; Limit names
+	// the field of Limits ("mem_bytes", "cpu_ms").
+	EventLimit = "limit"
+	// EventFailed: the sandbox could not be built; Error says why.
+	EventFailed = "failed"
+)
+
+// Status is one line on FDStatus.
+type Status struct {
+	Event  string `json:"event"`
+	Code   int    `json:"code,omitempty"`
+	Signal int    `json:"signal,omitempty"`
+	Limit  string `json:"limit,omitempty"`
+	Error  string `json:"error,omitempty"`
+}

@@ -1,0 +1,244 @@
+// Command testguest is the guest program of the sandbox tests: a static
+// executable that does one thing, named by its first argument, and reports what
+// happened on its standard output. It attacks as well as behaves.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// deeds are what a test can ask for.
+var deeds = map[string]func(args []string) error{
+	"echo":   echo,
+	"hello":  func([]string) error { fmt.Println("hello"); return nil },
+	"exit":   func(a []string) error { n, _ := strconv.Atoi(a[0]); os.Exit(n); return nil },
+	"env":    func([]string) error { fmt.Println(strings.Join(os.Environ(), "\n")); return nil },
+	"read":   func(a []string) error { b, err := os.ReadFile(a[0]); os.Stdout.Write(b); return err },
+	"write":  func(a []string) error { return os.WriteFile(a[0], []byte(a[1]), 0o644) },
+	"mkdir":  func(a []string) error { return os.MkdirAll(a[0], 0o755) },
+	"remove": func(a []string) error { return os.Remove(a[0]) },
+	"rename": func(a []string) error { return os.Rename(a[0], a[1]) },
+	"link":   func(a []string) error { return os.Symlink(a[0], a[1]) },
+	"list":   list,
+	"stderr": func(a []string) error {
+		n, _ := strconv.Atoi(a[0])
+		_, err := os.Stderr.Write(make([]byte, n))
+		return err
+	},
+	"id":     func([]string) error { fmt.Println(os.Getuid(), os.Getgid(), os.Getpid(), os.Getppid()); return nil },
+	"status": func([]string) error { b, err := os.ReadFile("/proc/self/status"); os.Stdout.Write(b); return err },
+	"fds":    func([]string) error { return list([]string{"/proc/self/fd"}) },
+	"spin": func([]string) error {
+		fmt.Println("ready")
+		for {
+		}
+	},
+	"sleep":    func([]string) error { fmt.Println("ready"); select {} },
+	"stubborn": stubborn,
+	"polite":   polite,
+	"memory":   memory,
+	"fill":     fill,
+	"fork":     fork,
+	"threads":  threads,
+	"files":    files,
+	"dial": func(a []string) error {
+		c, err := net.DialTimeout(a[0], a[1], time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	},
+	"listen": func(a []string) error {
+		l, err := net.Listen(a[0], a[1])
+		if err == nil {
+			l.Close()
+		}
+		return err
+	},
+	"interfaces": interfaces,
+	"kill":       func(a []string) error { n, _ := strconv.Atoi(a[0]); return syscall.Kill(n, syscall.SIGKILL) },
+	"run":        run,
+	"mknod":      func(a []string) error { return syscall.Mknod(a[0], syscall.S_IFCHR|0o666, 1<<8|5) },
+	"mount":      func(a []string) error { return syscall.Mount("none", a[0], "tmpfs", 0, "") },
+	"setuid":     func([]string) error { return syscall.Setuid(0) },
+	"unshare":    func([]string) error { return syscall.Unshare(syscall.CLONE_NEWNS) },
+	"chmod":      func(a []string) error { return os.Chmod(a[0], 0o4777) },
+}
+
+func main() {
+	if len(os.Args) < 2 || deeds[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "testguest: unknown deed")
+		os.Exit(64)
+	}
+	if err := deeds[os.Args[1]](os.Args[2:]); err != nil {
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			fmt.Printf("error: %d %v\n", int(errno), err)
+		} else {
+			fmt.Printf("error: %v\n", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// echo copies standard input to standard output until end of file.
+func echo([]string) error {
+	_, err := io.Copy(os.Stdout, os.Stdin)
+	return err
+}
+
+// list prints every path below the arguments.
+func list(args []string) error {
+	for _, root := range args {
+		var found []string
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			found = append(found, path)
+			return nil
+		})
+		sort.Strings(found)
+		for _, path := range found {
+			fmt.Println(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stubborn ignores SIGTERM.
+func stubborn([]string) error {
+	signal.Ignore(syscall.SIGTERM)
+	fmt.Println("ready")
+	select {}
+}
+
+// polite ends with code 7 on SIGTERM.
+func polite([]string) error {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	fmt.Println("ready")
+	<-c
+	os.Exit(7)
+	return nil
+}
+
+// memory touches as many MiB as asked for and says so.
+func memory(args []string) error {
+	n, _ := strconv.Atoi(args[0])
+	var keep [][]byte
+	for range n {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		keep = append(keep, b)
+	}
+	fmt.Println("got", len(keep))
+	return nil
+}
+
+// fill writes as many MiB as asked for into a file.
+func fill(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	f, err := os.Create(args[0])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for i := range n {
+		if _, err := f.Write(block); err != nil {
+			fmt.Println("wrote", i)
+			return err
+		}
+	}
+	fmt.Println("wrote", n)
+	return nil
+}
+
+// fork starts copies of itself that sleep until it may not, and says how many.
+func fork(args []string) error {
+	n, _ := strconv.Atoi(args[0])
+	exe := args[1]
+	for i := range n {
+		cmd := exec.Command(exe, "sleep")
+		if err := cmd.Start(); err != nil {
+			fmt.Println("started", i)
+			return err
+		}
+	}
+	fmt.Println("started", n)
+	return nil
+}
+
+// threads blocks operating system threads until it may not have more. The Go
+// runtime ends the process when the kernel refuses a thread.
+func threads(args []string) error {
+	n, _ := strconv.Atoi(args[0])
+	var all sync.WaitGroup
+	for range n {
+		all.Add(1)
+		go func() {
+			all.Done()
+			var ts = syscall.Timespec{Sec: 3600}
+			_ = syscall.Nanosleep(&ts, nil)
+		}()
+	}
+	all.Wait()
+	time.Sleep(200 * time.Millisecond)
+	fmt.Println("started", n)
+	return nil
+}
+
+// files opens the same file again and again and says how often it could.
+func files(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	for i := range n {
+		if _, err := syscall.Open(args[0], syscall.O_RDONLY, 0); err != nil {
+			fmt.Println("opened", i)
+			return err
+		}
+	}
+	fmt.Println("opened", n)
+	return nil
+}
+
+func interfaces([]string) error {
+	all, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		fmt.Println(i.Name)
+	}
+	fmt.Println("interfaces", len(all))
+	return nil
+}
+
+// run runs a program and prints what it prints.
+func run(args []string) error {
+	out, err := exec.Command(args[0], args[1:]...).Output()
+	w := bufio.NewWriter(os.Stdout)
+	defer w.Flush()
+	w.Write(out)
+	return err
+}
