@@ -1,0 +1,52 @@
+package project
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+)
+
+// tempCount makes the names of temporary files unique within the process.
+var tempCount atomic.Uint64
+
+// WriteAtomic writes data to path: parents are created, the bytes go to a
+// temporary file of the same directory, and one rename puts them in place. A
+// reader sees the old file or the new one, never a part, and a failure leaves
+// nothing behind. A file that exists keeps its permissions.
+func WriteAtomic(path string, data []byte, perm os.FileMode) error {
+	dir, name := filepath.Split(path)
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("create directory for %s: %w", path, cause(err))
+		}
+	}
+	if info, err := os.Stat(path); err == nil {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("write %s: expected a regular file or nothing there", path)
+		}
+		perm = info.Mode().Perm()
+		// A symbolic link keeps pointing where it did: the file behind it is replaced.
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+			dir, name = filepath.Split(real)
+		}
+	}
+	tmp := filepath.Join(dir, fmt.Sprintf(".%s.%d.%d.tmp", name, os.Getpid(), tempCount.Add(1)))
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	_, err = f.Write(data)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
