@@ -63,14 +63,18 @@ const (
 type Builtin struct {
 	Name   string
 	Params []Param
+	// Result is Invalid where it depends on the arguments (ptr.cast and the like).
 	Result Type
-	Gate   Gate
-	Impl   Impl
+	// Brand is the brand that the result always has, "" for none.
+	Brand string
+	Gate  Gate
+	Impl  Impl
 	// NeedsBlock: only inside (unsafe ...).
 	NeedsBlock bool
 	// Internal: only in built-in modules and compiler-made code.
 	Internal bool
 	// Traps lists the trap texts the head can end with, "out of memory" excepted.
+	// The text "" is a trap without a message.
 	Traps []string
 	// Allocates reports whether it can trap with "out of memory".
 	Allocates bool
