@@ -33,6 +33,10 @@ type AuditLine struct {
 	Bytes int64   `json:"bytes"`
 	Ms    float64 `json:"ms"`
 	Code  int32   `json:"code,omitempty"`
+	// Needs are further fields the operation used, whatever the decision.
+	Needs []string `json:"needs,omitempty"`
+	// Addr is the address a name was connected to.
+	Addr string `json:"addr,omitempty"`
 }
 
 // MaxDenials is how many different denials an Audit keeps; the others are counted.
@@ -89,7 +93,10 @@ func (a *Audit) Record(d Decision, bytes int64, took time.Duration, code int32) 
 		return
 	}
 	line := AuditLine{Op: d.Op, Target: clipTarget(d.Place()), Decision: "allow", Field: d.Field,
-		Bytes: bytes, Ms: float64(took.Microseconds()) / 1000, Code: code}
+		Bytes: bytes, Ms: float64(took.Microseconds()) / 1000, Code: code, Needs: d.needs.list()}
+	if d.addr.IsValid() {
+		line.Addr = d.addr.String()
+	}
 	if !d.Allowed {
 		line.Decision, line.Class, line.Code = "deny", d.Class.String(), d.Code
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -50,6 +51,39 @@ type Decision struct {
 	Trap string
 
 	patch patch
+	needs need
+	addr  netip.Addr
+}
+
+// WithPort returns the decision about a listener that asked for any port and
+// was given this one.
+func (d Decision) WithPort(port int) Decision {
+	d.Port = port
+	return d
+}
+
+// need is a set of fields that an operation used besides Field. Audits carry
+// them so that a policy can be derived from a run in run-os.
+type need uint8
+
+const (
+	needsSymlinks need = 1 << iota
+	needsMkdir
+	needsRename
+	needsCreate
+	needsMutable
+)
+
+var needNames = [...]string{"fs.allow_symlinks", "fs.allow_mkdir", "fs.allow_rename", "db.sqlite.allow_create", "db.sqlite.readonly_only"}
+
+func (n need) list() []string {
+	var names []string
+	for i, name := range needNames {
+		if n&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Place returns Target, with the port when there is one ("[::1]:80").
@@ -144,6 +178,8 @@ const (
 	OpTimeTZID      Op = "time.local_tzid"
 	OpRandom        Op = "random.bytes"
 	OpProcSpawn     Op = "process.spawn"
+	OpProcEnv       Op = "process.env" // a variable given to a child
+	OpProcCwd       Op = "process.cwd" // a child's working directory
 	OpProcStdin     Op = "process.stdin_write"
 	OpProcExit      Op = "process.exit"
 	OpNetLookup     Op = "net.lookup"
@@ -152,9 +188,28 @@ const (
 	OpNetSendTo     Op = "net.send_to" // UDP
 	OpNetBind       Op = "net.bind"    // UDP
 	OpNetHTTP       Op = "net.http"
-	OpDBOpen        Op = "db.open"
-	OpDBQuery       Op = "db.query"
+	OpSQLiteOpen    Op = "db.sqlite.open"
+	OpSQLiteQuery   Op = "db.sqlite.query"
+	OpPostgresOpen  Op = "db.postgres.open"
+	OpPostgresQuery Op = "db.postgres.query"
+	OpMySQLOpen     Op = "db.mysql.open"
+	OpMySQLQuery    Op = "db.mysql.query"
+	OpRedisOpen     Op = "db.redis.open"
+	OpRedisQuery    Op = "db.redis.query"
 )
+
+// Known reports whether op is one of the operations above.
+func (op Op) Known() bool {
+	switch op {
+	case OpFSReadFile, OpFSWriteFile, OpFSRead, OpFSWrite, OpFSOpenWrite, OpFSMkdirs, OpFSRemoveFile, OpFSRemoveDir,
+		OpFSRename, OpFSList, OpFSWalk, OpFSStat, OpEnvGet, OpTimeUnix, OpTimeInstant, OpTimeMonotonic, OpTimeSleep,
+		OpTimeTZID, OpRandom, OpProcSpawn, OpProcEnv, OpProcCwd, OpProcStdin, OpProcExit, OpNetLookup, OpNetConnect,
+		OpNetListen, OpNetSendTo, OpNetBind, OpNetHTTP, OpSQLiteOpen, OpSQLiteQuery, OpPostgresOpen, OpPostgresQuery,
+		OpMySQLOpen, OpMySQLQuery, OpRedisOpen, OpRedisQuery:
+		return true
+	}
+	return false
+}
 
 // Error codes that programs see, by error space.
 const (

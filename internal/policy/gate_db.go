@@ -74,8 +74,31 @@ func (r *dbRules) driverOn(d Driver) bool {
 	return false
 }
 
-// DBDriver is the first check of every database call. Refusals have code 53249.
-func (g *Gate) DBDriver(op Op, d Driver) Decision {
+// OpOf names opening a connection of driver d (query false) or using one.
+func OpOf(d Driver, query bool) Op {
+	switch {
+	case d == PostgresDriver && query:
+		return OpPostgresQuery
+	case d == PostgresDriver:
+		return OpPostgresOpen
+	case d == MySQLDriver && query:
+		return OpMySQLQuery
+	case d == MySQLDriver:
+		return OpMySQLOpen
+	case d == RedisDriver && query:
+		return OpRedisQuery
+	case d == RedisDriver:
+		return OpRedisOpen
+	case query:
+		return OpSQLiteQuery
+	}
+	return OpSQLiteOpen
+}
+
+// DBDriver is the first check of every database call; query tells calls that
+// use a connection from those that open one. Refusals have code 53249.
+func (g *Gate) DBDriver(d Driver, query bool) Decision {
+	op := OpOf(d, query)
 	switch {
 	case g.open:
 		return allow(op, string(d), "")
@@ -99,22 +122,34 @@ func grantDB(d Driver) any {
 // DBQuery decides one query, exec or cmd call of a driver that made queries
 // such calls before. A refusal has code 53249.
 func (g *Gate) DBQuery(d Driver, queries int) Decision {
-	if r := g.DBDriver(OpDBQuery, d); !r.Allowed || g.open {
+	if r := g.DBDriver(d, true); !r.Allowed || g.open {
 		return r
 	}
 	if uint64(queries) >= uint64(g.DBLimits().Queries) {
-		return refuse(OpDBQuery, string(d), Exhausted, "db.max_queries", dbPolicyDenied, raise(queries+1, 1000000))
+		return refuse(OpOf(d, true), string(d), Exhausted, "db.max_queries", dbPolicyDenied, raise(queries+1, 1000000))
 	}
-	return allow(OpDBQuery, string(d), "db.max_queries")
+	return allow(OpOf(d, true), string(d), "db.max_queries")
 }
 
 // DBSQLiteOpen decides opening a database file. The caller has resolved the
 // symbolic links of an existing path and passes the result, absolute or
 // relative to the working directory; ":memory:" is a database in memory.
 func (g *Gate) DBSQLiteOpen(name string, readonly, create bool) Decision {
-	if r := g.DBDriver(OpDBOpen, SQLiteDriver); !r.Allowed || g.open {
-		r.Target = name
+	var needs need
+	if create {
+		needs |= needsCreate
+	}
+	if !readonly {
+		needs |= needsMutable
+	}
+	if r := g.DBDriver(SQLiteDriver, false); !r.Allowed || g.open {
+		r.Target, r.needs = name, needs
 		return r
+	}
+	allowed := func(field string) Decision {
+		d := allow(OpSQLiteOpen, name, field)
+		d.needs = needs
+		return d
 	}
 	refused := func(field string, fix patch) Decision {
 		if g.p.DB.SQLite == nil {
@@ -123,7 +158,7 @@ func (g *Gate) DBSQLiteOpen(name string, readonly, create bool) Decision {
 				fix.value = map[string]any{leaf(field): true}
 			}
 		}
-		return refuse(OpDBOpen, name, Denied, field, dbPolicyDenied, fix)
+		return refuse(OpSQLiteOpen, name, Denied, field, dbPolicyDenied, fix)
 	}
 	switch {
 	case create && !g.db.sqlite.AllowCreate:
@@ -134,14 +169,14 @@ func (g *Gate) DBSQLiteOpen(name string, readonly, create bool) Decision {
 		if !g.db.sqlite.AllowInMemory {
 			return refused("db.sqlite.allow_in_memory", turnOn)
 		}
-		return allow(OpDBOpen, name, "db.sqlite.allow_in_memory")
+		return allowed("db.sqlite.allow_in_memory")
 	case strings.IndexByte(name, 0) >= 0 || name == "":
-		return refuse(OpDBOpen, name, BadPath, "", dbPolicyDenied, patch{})
+		return refuse(OpSQLiteOpen, name, BadPath, "", dbPolicyDenied, patch{})
 	}
 	if _, ok := g.db.paths[g.absolute(name)]; !ok {
 		return refused("db.sqlite.allow_paths", appendItem(name))
 	}
-	return allow(OpDBOpen, name, "db.sqlite.allow_paths")
+	return allowed("db.sqlite.allow_paths")
 }
 
 // DBSQLitePaths returns the database files that may be opened, absolute.
@@ -158,7 +193,7 @@ func (g *Gate) DBSQLitePaths() []string {
 // DBConnect decides connecting to a database server. Refusals have code 53249.
 // The host is compared as text; net.allow_hosts plays no part.
 func (g *Gate) DBConnect(d Driver, host string, port int) Decision {
-	if r := g.DBDriver(OpDBOpen, d); !r.Allowed || g.open {
+	if r := g.DBDriver(d, false); !r.Allowed || g.open {
 		r.Target, r.Port = host, port
 		return r
 	}
@@ -167,13 +202,13 @@ func (g *Gate) DBConnect(d Driver, host string, port int) Decision {
 		if g.p.DB.Net == nil {
 			fix = patch{verb: patchSet, path: "/db/net", value: map[string]any{leaf(field): []any{value}}}
 		}
-		return at(refuse(OpDBOpen, host, Denied, field, dbPolicyDenied, fix), port)
+		return at(refuse(OpOf(d, false), host, Denied, field, dbPolicyDenied, fix), port)
 	}
 	if p, ok := validPort(port); !ok || !hasPort(g.db.ports, p) {
 		return refused("db.net.allow_ports", port)
 	}
 	if _, ok := g.db.dns[host]; ok {
-		return at(allow(OpDBOpen, host, "db.net.allow_dns"), port)
+		return at(allow(OpOf(d, false), host, "db.net.allow_dns"), port)
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || addr.Zone() != "" {
@@ -181,7 +216,7 @@ func (g *Gate) DBConnect(d Driver, host string, port int) Decision {
 	}
 	for _, c := range g.db.cidrs {
 		if c.Contains(addr) {
-			return at(allow(OpDBOpen, host, "db.net.allow_cidrs"), port)
+			return at(allow(OpOf(d, false), host, "db.net.allow_cidrs"), port)
 		}
 	}
 	return refused("db.net.allow_cidrs", netip.PrefixFrom(addr, addr.BitLen()).String())
@@ -191,33 +226,33 @@ func (g *Gate) DBConnect(d Driver, host string, port int) Decision {
 // used. Database servers live on private networks, so only addresses that are
 // never a server are refused: link-local (metadata services), multicast and
 // unspecified ones, unless db.net.allow_cidrs holds them.
-func (g *Gate) DBAddr(host string, port int, addr netip.Addr) Decision {
+func (g *Gate) DBAddr(d Driver, host string, port int, addr netip.Addr) Decision {
 	if g.open {
-		return at(allow(OpDBOpen, host, ""), port)
+		return at(allow(OpOf(d, false), host, ""), port)
 	}
 	addr = addr.WithZone("")
 	for _, c := range g.db.cidrs {
 		if c.Contains(addr) {
-			return at(allow(OpDBOpen, host, "db.net.allow_cidrs"), port)
+			return at(allow(OpOf(d, false), host, "db.net.allow_cidrs"), port)
 		}
 	}
 	switch special(addr) {
 	case "", "private", "loopback", "shared", "site-local":
-		return at(allow(OpDBOpen, host, "db.net.allow_dns"), port)
+		return at(allow(OpOf(d, false), host, "db.net.allow_dns"), port)
 	}
 	text := addr.String()
-	return at(refuse(OpDBOpen, text, Denied, "db.net.allow_cidrs", dbPolicyDenied,
+	return at(refuse(OpOf(d, false), text, Denied, "db.net.allow_cidrs", dbPolicyDenied,
 		appendItem(netip.PrefixFrom(addr, addr.BitLen()).String())), port)
 }
 
 // DBUnixSocket decides connecting to a server through a unix socket, which no
 // policy allows.
 func (g *Gate) DBUnixSocket(d Driver, name string) Decision {
-	if r := g.DBDriver(OpDBOpen, d); !r.Allowed || g.open {
+	if r := g.DBDriver(d, false); !r.Allowed || g.open {
 		r.Target = name
 		return r
 	}
-	return refuse(OpDBOpen, name, Denied, "db.net", dbPolicyDenied, patch{})
+	return refuse(OpOf(d, false), name, Denied, "db.net", dbPolicyDenied, patch{})
 }
 
 // DBTLS reports whether connections must be encrypted and certificates verified.
@@ -257,9 +292,9 @@ func (g *Gate) DBLimits() DBLimits {
 // DBCeiling returns the refusal of a call that met one of the ceilings: field is
 // "db.max_live_conns", "db.max_sql_bytes", "db.max_rows" or "db.max_resp_bytes",
 // need what it wanted. The code is 53760.
-func (g *Gate) DBCeiling(op Op, d Driver, field string, need uint64) Decision {
+func (g *Gate) DBCeiling(d Driver, query bool, field string, need uint64) Decision {
 	most := map[string]uint64{"db.max_live_conns": 1024, "db.max_sql_bytes": 10485760, "db.max_rows": 1000000, "db.max_resp_bytes": 134217728}
-	return refuse(op, string(d), TooLarge, field, dbTooLarge, raise(need, most[field]))
+	return refuse(OpOf(d, query), string(d), TooLarge, field, dbTooLarge, raise(need, most[field]))
 }
 
 func leaf(field string) string { return field[strings.LastIndexByte(field, '.')+1:] }

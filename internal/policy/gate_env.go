@@ -1,5 +1,7 @@
 package policy
 
+import "strconv"
+
 // EnvGet decides reading the variable key. Denials trap. A key on deny_keys is
 // refused whatever allow_keys says.
 func (g *Gate) EnvGet(key string) Decision {
@@ -56,11 +58,13 @@ func (g *Gate) TimeTZID() Decision {
 }
 
 // TimeSleep decides sleeping ms milliseconds. A refused sleep returns 0 to the
-// program without sleeping; the decision has neither code nor trap.
+// program without sleeping; the decision has neither code nor trap. Its target
+// is the number of milliseconds.
 func (g *Gate) TimeSleep(ms int64) Decision {
 	d := g.clock(OpTimeSleep, "time.allow_sleep", 0, "", "")
+	d.Target = strconv.FormatInt(ms, 10)
 	if d.Allowed && !g.open && ms > 0 && uint64(ms) > g.p.Time.MaxSleepMs {
-		return refuse(OpTimeSleep, "", Denied, "time.max_sleep_ms", 0, raise(ms, maxSleepMs))
+		return refuse(OpTimeSleep, d.Target, Denied, "time.max_sleep_ms", 0, raise(ms, maxSleepMs))
 	}
 	return d
 }

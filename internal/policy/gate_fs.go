@@ -117,6 +117,15 @@ func (g *Gate) FS(op Op, name string, flags FSFlags) FSDecision {
 			return fsRefuse(s)
 		}
 	}
+	if flags&FlagSymlinks != 0 {
+		d.needs |= needsSymlinks
+	}
+	if rule.parents && flags&FlagCreateParents != 0 {
+		d.needs |= needsMkdir
+	}
+	if rule.parents && flags&FlagAtomic != 0 {
+		d.needs |= needsRename
+	}
 	return d
 }
 

@@ -25,19 +25,21 @@ func (g *Gate) NetLookup(name string, port int) Decision { return g.netHost(OpNe
 // literal, network or range lists them for this port, and loopback also when
 // the name localhost is listed for it.
 func (g *Gate) NetAddr(op Op, host string, port int, addr netip.Addr) Decision {
+	addr = addr.WithZone("")
+	d := at(allow(op, host, fieldHosts), port)
+	d.addr = addr
 	if g.open {
-		return at(allow(op, host, ""), port)
+		d.Field = ""
+		return d
 	}
 	if p, ok := validPort(port); ok {
-		if addr = addr.WithZone(""); g.hosts.matchAddr(addr, p) {
-			return at(allow(op, host, fieldHosts), port)
-		}
-		what := special(addr)
 		switch {
-		case what == "" && g.hosts.matchName(host, p):
-			return at(allow(op, host, fieldHosts), port)
+		case g.hosts.matchAddr(addr, p):
+			return d
+		case special(addr) == "" && g.hosts.matchName(host, p):
+			return d
 		case addr.IsLoopback() && g.hosts.matchName("localhost", p):
-			return at(allow(op, host, fieldHosts), port)
+			return d
 		}
 	}
 	text := addr.String()

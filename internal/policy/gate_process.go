@@ -200,34 +200,34 @@ func (g *Gate) ProcessEnv(key string, valueBytes int) Decision {
 	}
 	const field = "process.allow_env_keys"
 	if key == "" {
-		return refuse(OpProcSpawn, "", Invalid, "", procInvalid, patch{})
+		return refuse(OpProcEnv, "", Invalid, "", procInvalid, patch{})
 	}
 	if g.open {
-		return allow(OpProcSpawn, key, "")
+		return allow(OpProcEnv, key, "")
 	}
 	if _, ok := g.proc.envKeys[key]; !ok {
-		return spawnDenied(key, field, appendItem(key))
+		return refuse(OpProcEnv, key, Denied, field, procDenied, appendItem(key))
 	}
-	return allow(OpProcSpawn, key, field)
+	return allow(OpProcEnv, key, field)
 }
 
 // ProcessCwd decides a child's working directory, which the caller then looks
 // for below each of the CwdRoots in turn. An empty one is the program's own.
 func (g *Gate) ProcessCwd(dir string) Decision {
 	if g.open || dir == "" {
-		return allow(OpProcSpawn, dir, "")
+		return allow(OpProcCwd, dir, "")
 	}
 	switch {
 	case !g.p.Process.AllowCwd:
-		return spawnDenied(dir, "process.allow_cwd", turnOn)
+		return refuse(OpProcCwd, dir, Denied, "process.allow_cwd", procDenied, turnOn)
 	case len(g.cwdRoots) == 0:
-		return spawnDenied(dir, "process.allow_cwd_roots", appendItem("."))
+		return refuse(OpProcCwd, dir, Denied, "process.allow_cwd_roots", procDenied, appendItem("."))
 	case !safePath(dir):
-		return refuse(OpProcSpawn, dir, BadPath, "", procDenied, patch{})
+		return refuse(OpProcCwd, dir, BadPath, "", procDenied, patch{})
 	case g.p.FS.DenyHidden && hasHidden(dir):
-		return refuse(OpProcSpawn, dir, Hidden, "fs.deny_hidden", procDenied, setTo(false))
+		return refuse(OpProcCwd, dir, Hidden, "fs.deny_hidden", procDenied, setTo(false))
 	}
-	return allow(OpProcSpawn, dir, "process.allow_cwd_roots")
+	return allow(OpProcCwd, dir, "process.allow_cwd_roots")
 }
 
 // ProcessStdin decides the input that a spawn hands over, in bytes.

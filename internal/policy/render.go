@@ -3,6 +3,11 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // marshal writes v compactly, without escaping what HTML would need.
@@ -14,4 +19,118 @@ func marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// Render writes p in the canonical form of policy files: keys sorted, two-space
+// indent, one item per line, a final newline.
+func Render(p *Policy) []byte {
+	tree, _, err := parse(compact(p))
+	if err != nil {
+		panic(fmt.Sprintf("policy: parse a marshalled policy: %v", err))
+	}
+	return renderTree(tree)
+}
+
+func renderTree(tree any) []byte {
+	var b bytes.Buffer
+	renderValue(&b, tree, "\n")
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// renderValue writes v; indent is a newline and the blanks of the current level.
+func renderValue(b *bytes.Buffer, v any, indent string) {
+	inner := indent + "  "
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) == 0 {
+			b.WriteString("{}")
+			return
+		}
+		keys := make([]string, 0, len(v))
+		for k := range v {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for i, k := range keys {
+			b.WriteString(opening('{', i) + inner)
+			renderString(b, k)
+			b.WriteString(": ")
+			renderValue(b, v[k], inner)
+		}
+		b.WriteString(indent + "}")
+	case []any:
+		if len(v) == 0 {
+			b.WriteString("[]")
+			return
+		}
+		for i, item := range v {
+			b.WriteString(opening('[', i) + inner)
+			renderValue(b, item, inner)
+		}
+		b.WriteString(indent + "]")
+	case string:
+		renderString(b, v)
+	case json.Number:
+		b.WriteString(string(v))
+	default:
+		b.Write(compact(v))
+	}
+}
+
+func opening(bracket byte, i int) string {
+	if i > 0 {
+		return ","
+	}
+	return string(bracket)
+}
+
+// renderString escapes only what JSON demands; encoding/json escapes more.
+func renderString(b *bytes.Buffer, s string) {
+	const short = "\b\f\n\r\t"
+	b.WriteByte('"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < 0x20:
+			if k := strings.IndexByte(short, c); k >= 0 {
+				b.WriteByte('\\')
+				b.WriteByte("bfnrt"[k])
+			} else {
+				fmt.Fprintf(b, `\u%04x`, c)
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+}
+
+// writeAtomic writes data to path through a temporary file beside it, so that a
+// reader sees the old file or the new one.
+func writeAtomic(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)[:min(40, len(filepath.Base(path)))]+".*")
+	if err != nil {
+		return fmt.Errorf("write: %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+			err = fmt.Errorf("write: %s: %w", path, err)
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		f.Close()
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
