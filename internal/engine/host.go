@@ -32,3 +32,64 @@ type Call struct {
 	pending []byte
 	status  [2]uint32
 }
+
+// I32 is the next argument, of type i32, as its bit pattern.
+func (c *Call) I32() uint32 {
+	w := uint32(c.words[c.arg])
+	c.arg++
+	return w
+}
+
+// Bytes is the next argument, of type bytes or bytes_view. The slice shares
+// the program's memory: it is valid until the host function returns and must
+// not be changed.
+func (c *Call) Bytes() []byte {
+	p := c.I32()
+	n := c.I32()
+	if n == 0 {
+		return nil
+	}
+	return c.memory(p, n)
+}
+
+// Ret is the result of a head that returns i32.
+func (c *Call) Ret(v uint32) { c.status = [2]uint32{v, 0} }
+
+// RetBytes is the result of a head that returns bytes. b is not changed, and
+// not kept beyond the call of the head.
+func (c *Call) RetBytes(b []byte) {
+	c.pending = b
+	c.status = [2]uint32{uint32(len(b)), 0}
+}
+
+// RetOK is the ok result of a head that returns result_i32, or the some of
+// option_i32.
+func (c *Call) RetOK(v uint32) { c.status = [2]uint32{1, v} }
+
+// RetErr is the err result of a head that returns result_i32 or result_bytes.
+func (c *Call) RetErr(code uint32) { c.status = [2]uint32{0, code} }
+
+// RetOKBytes is the ok result of a head that returns result_bytes.
+func (c *Call) RetOKBytes(b []byte) {
+	c.pending = b
+	c.status = [2]uint32{1, uint32(len(b))}
+}
+
+// RetSome is the some result of a head that returns option_bytes.
+func (c *Call) RetSome(b []byte) { c.RetOKBytes(b) }
+
+// RetNone is the none result of option_bytes and option_i32.
+func (c *Call) RetNone() { c.status = [2]uint32{} }
+
+// Trap ends the run with a trap of this text at the call's place in the
+// source. It does not return.
+func (c *Call) Trap(message string) {
+	panic(&stop{trap: message, site: c.site()})
+}
+
+// Exit ends the run at once with this exit code, without output or
+// statistics. It does not return.
+func (c *Call) Exit(code int) { panic(&stop{exit: true, code: code, site: -1}) }
+
+// site is the trap site of the call, which is its last word.
+func (c *Call) site() int { return int(uint32(c.words[len(c.words)-1])) }
