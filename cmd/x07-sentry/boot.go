@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,6 +91,7 @@ func runKernel(b *wire.Boot, roots []root, status *reporter) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	before := openMemoryFiles()
 	l, err := boot.New(boot.Args{
 		ID:               b.ID,
 		Spec:             guestSpec(b),
@@ -115,6 +118,16 @@ func runKernel(b *wire.Boot, roots []root, status *reporter) (int, error) {
 	client, err := control.connect()
 	if err != nil {
 		return 0, err
+	}
+	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), heap: heapBytes(), control: client, id: b.ID}
+	if len(g.memory) == 0 {
+		return 0, errors.New("build guest kernel: its memory file was not found, so its memory cannot be limited")
+	}
+	if b.Limits.MemBytes > 0 {
+		go g.watchMemory()
+	}
+	if b.Limits.CPUms > 0 {
+		go g.watchCPU()
 	}
 	// StartRoot is the request that releases WaitForStartSignal; its answer
 	// arrives once the guest's first process exists.
@@ -175,11 +188,13 @@ func guestSpec(b *wire.Boot) *specs.Spec {
 		},
 		Linux: &specs.Linux{},
 	}
-	tmp := []string{"mode=1777", "nosuid"}
-	if b.Limits.MemBytes > 0 {
-		tmp = append(tmp, "size="+strconv.FormatInt(b.Limits.MemBytes, 10))
+	if !slices.ContainsFunc(b.Mounts, func(m wire.Mount) bool { return m.Target == "/tmp" }) {
+		options := []string{"mode=1777", "nosuid"}
+		if b.Limits.MemBytes > 0 {
+			options = append(options, "size="+strconv.FormatInt(b.Limits.MemBytes, 10))
+		}
+		spec.Mounts = append(spec.Mounts, specs.Mount{Type: "tmpfs", Destination: "/tmp", Options: options})
 	}
-	spec.Mounts = []specs.Mount{{Type: "tmpfs", Destination: "/tmp", Options: tmp}}
 	for _, m := range b.Mounts {
 		access := "ro"
 		if m.Writable {

@@ -138,6 +138,12 @@ func (p *mountPoint) Open(flags uint32) (*lisafs.OpenFD, int, error) {
 	if err != nil {
 		return nil, -1, err
 	}
+	if writes && !p.root.dir && flags&unix.O_TRUNC != 0 {
+		if err := unix.Ftruncate(fd, 0); err != nil {
+			unix.Close(fd)
+			return nil, -1, err
+		}
+	}
 	open := &openMountPoint{root: p.root}
 	open.OpenFD.Init(&p.ControlFD, flags, open)
 	return &open.OpenFD, fd, nil

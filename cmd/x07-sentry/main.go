@@ -1,12 +1,16 @@
 //go:build linux
 
+// The Go runtime must not keep descriptors of the host's cgroup files open.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command x07-sentry is the guest kernel that run-os-sandboxed programs run on:
 // gVisor's application kernel, driven directly by x07.
 //
 // What comes in: descriptors and one Boot document, as package wire lays down.
 // What goes out: the guest's standard streams on inherited pipes, and Status
-// lines on FDStatus. What it never does: look at a command line, read the host's
-// environment, open a network socket, or keep a privilege that the guest kernel
+// lines on FDStatus. What it never does: take options, read the host's environment,
+// open a network socket, or keep a privilege that the guest kernel
 // does not need.
 //
 // x07 starts it inside new user, mount, pid, network, ipc and uts namespaces, so
@@ -40,7 +44,7 @@ import (
 )
 
 func main() {
-	if _, err := unix.FcntlInt(wire.FDStatus, unix.F_GETFD, 0); err != nil || os.Getpid() != 1 {
+	if len(os.Args) != 2 || os.Args[1] != wire.Verb || os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "x07-sentry: this program is started by x07; it has no use of its own")
 		os.Exit(2)
 	}

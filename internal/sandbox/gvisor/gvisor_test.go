@@ -1,9 +1,16 @@
 package gvisor
 
 import (
+	"bufio"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"x07/internal/sandbox"
 )
@@ -26,4 +33,316 @@ func TestWhatIsWrittenToTheStreamComesBack(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Fatalf("got %d bytes, error %v; want %d", len(got), err, len(want))
 	}
+}
+
+func TestTheExitCodeIsTheGuests(t *testing.T) {
+	for _, code := range []string{"0", "3", "125", "255"} {
+		if _, st := do(t, sandbox.Spec{}, "exit", code); fmt.Sprint(st.Code) != code || st.Signal != 0 {
+			t.Errorf("exit %s: got %+v", code, st)
+		}
+	}
+}
+
+func TestDiagnosticsAreKeptUpToTheCap(t *testing.T) {
+	_, st := do(t, sandbox.Spec{StderrBytes: 1000}, "stderr", "300000")
+	if len(st.Stderr) != 1000 {
+		t.Fatalf("kept %d bytes, want 1000", len(st.Stderr))
+	}
+}
+
+func TestTheEnvironmentIsExactlyWhatTheSpecGives(t *testing.T) {
+	t.Setenv("X07_TEST_SECRET", "host")
+	out, _ := do(t, sandbox.Spec{Env: []string{"A=1", "B=two words"}}, "env")
+	got := strings.Split(strings.TrimSpace(out), "\n")
+	slices.Sort(got)
+	// gVisor adds HOME, as it does for every container.
+	if want := []string{"A=1", "B=two words", "HOME=/"}; !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+}
+
+func TestTheRootFileSystemHoldsNothingOfTheHost(t *testing.T) {
+	out, _ := do(t, sandbox.Spec{}, "list", "/x07", "/tmp")
+	if out != "/x07\n/x07/bin\n/x07/work\n/tmp\n" {
+		t.Fatalf("got %q", out)
+	}
+	for _, path := range []string{"/etc/passwd", "/root", "/home", "/usr", "/bin/sh", "/proc/kcore", "/dev/kvm", "/dev/mem", "/guest", "/proc/1/root/etc/passwd"} {
+		out, st := do(t, sandbox.Spec{}, "read", path)
+		if st.Code == 0 || !strings.Contains(out, "error") {
+			t.Errorf("read %s: got %q, status %+v", path, out, st)
+		}
+	}
+}
+
+func TestTheRootFileSystemIsReadOnly(t *testing.T) {
+	for _, path := range []string{"/file", "/x07/file", "/x07/bin/file", "/x07/work/file", "/etc"} {
+		out, st := do(t, sandbox.Spec{}, "write", path, "x")
+		if st.Code == 0 {
+			t.Errorf("write %s succeeded: %q", path, out)
+		}
+	}
+	if out, st := do(t, sandbox.Spec{}, "write", "/tmp/file", "x"); st.Code != 0 {
+		t.Errorf("write to the private /tmp failed: %q", out)
+	}
+}
+
+func TestMountsAreReadOnlyUnlessWritable(t *testing.T) {
+	ro, rw := t.TempDir(), t.TempDir()
+	os.WriteFile(filepath.Join(ro, "in"), []byte("in"), 0o644)
+	os.WriteFile(filepath.Join(rw, "old"), []byte("old"), 0o644)
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{
+		{Host: ro, Guest: "/x07/work/ro"},
+		{Host: rw, Guest: "/x07/work/rw", Writable: true},
+	}}
+	if out, _ := do(t, spec, "read", "/x07/work/ro/in"); out != "in" {
+		t.Errorf("read from the read-only mount: got %q", out)
+	}
+	for _, deed := range [][]string{
+		{"write", "/x07/work/ro/in", "changed"},
+		{"write", "/x07/work/ro/new", "new"},
+		{"mkdir", "/x07/work/ro/dir"},
+		{"remove", "/x07/work/ro/in"},
+		{"rename", "/x07/work/ro/in", "/x07/work/ro/out"},
+		{"link", "/x07/work/ro/in", "/x07/work/ro/link"},
+		{"chmod", "/x07/work/ro/in"},
+	} {
+		if out, st := do(t, spec, deed...); st.Code == 0 {
+			t.Errorf("%v on a read-only mount succeeded: %q", deed, out)
+		}
+	}
+	if got := tree(t, ro); got != "in" {
+		t.Errorf("the read-only root now holds %q", got)
+	}
+	for _, deed := range [][]string{
+		{"write", "/x07/work/rw/new", "new"},
+		{"mkdir", "/x07/work/rw/dir/sub"},
+		{"rename", "/x07/work/rw/old", "/x07/work/rw/dir/renamed"},
+		{"remove", "/x07/work/rw/dir/renamed"},
+	} {
+		if out, st := do(t, spec, deed...); st.Code != 0 {
+			t.Errorf("%v on a writable mount failed: %q", deed, out)
+		}
+	}
+	if got := tree(t, rw); got != "dir dir/sub new" {
+		t.Errorf("the writable root now holds %q", got)
+	}
+}
+
+func TestASingleFileCanBeMounted(t *testing.T) {
+	dir := t.TempDir()
+	ro, rw := filepath.Join(dir, "ro"), filepath.Join(dir, "rw")
+	os.WriteFile(ro, []byte("read me"), 0o644)
+	os.WriteFile(rw, []byte("write me"), 0o644)
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: ro, Guest: "/x07/work/ro.txt"}, {Host: rw, Guest: "/x07/work/rw.txt", Writable: true}}}
+	if out, _ := do(t, spec, "read", "/x07/work/ro.txt"); out != "read me" {
+		t.Errorf("read: got %q", out)
+	}
+	if out, st := do(t, spec, "write", "/x07/work/ro.txt", "no"); st.Code == 0 {
+		t.Errorf("write to a read-only file succeeded: %q", out)
+	}
+	if out, st := do(t, spec, "write", "/x07/work/rw.txt", "done"); st.Code != 0 {
+		t.Errorf("write to a writable file failed: %q", out)
+	}
+	if got, _ := os.ReadFile(rw); string(got) != "done" {
+		t.Errorf("the writable file holds %q", got)
+	}
+}
+
+func TestAMountInsideAnotherKeepsItsOwnAccess(t *testing.T) {
+	dir := t.TempDir()
+	os.Mkdir(filepath.Join(dir, "out"), 0o755)
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{
+		{Host: dir, Guest: "/x07/work"},
+		{Host: filepath.Join(dir, "out"), Guest: "/x07/work/out", Writable: true},
+	}}
+	if out, st := do(t, spec, "write", "/x07/work/file", "x"); st.Code == 0 {
+		t.Errorf("write to the read-only outer mount succeeded: %q", out)
+	}
+	if out, st := do(t, spec, "write", "/x07/work/out/file", "x"); st.Code != 0 {
+		t.Errorf("write to the writable inner mount failed: %q", out)
+	}
+}
+
+// A symlink in a root that points out of it means the guest's path, not the
+// host's, and there is nothing there.
+func TestNeitherSymlinksNorDotDotLeaveAMount(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	os.WriteFile(secret, []byte("secret"), 0o644)
+	dir := t.TempDir()
+	os.Symlink(secret, filepath.Join(dir, "abs"))
+	os.Symlink("/etc", filepath.Join(dir, "etc"))
+	os.Symlink("../../../../../../../../etc/passwd", filepath.Join(dir, "rel"))
+	os.Symlink("/proc/1/root/etc/passwd", filepath.Join(dir, "proc"))
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: dir, Guest: "/x07/work", Writable: true}}}
+	for _, path := range []string{"abs", "etc/passwd", "rel", "proc", "../../../../../../../../../../" + secret, "../../../../etc/passwd"} {
+		if out, st := do(t, spec, "read", "/x07/work/"+path); st.Code == 0 {
+			t.Errorf("read of %s gave %q", path, out)
+		}
+	}
+}
+
+func TestAGuestHasNoPrivilegesNetworkOrForeignDescriptors(t *testing.T) {
+	out, _ := do(t, sandbox.Spec{}, "status")
+	for _, line := range strings.Split(out, "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.HasPrefix(name, "Cap") && name != "CapBnd" {
+			if strings.Trim(strings.TrimSpace(value), "0") != "" {
+				t.Errorf("capabilities: %s", line)
+			}
+		}
+	}
+	if out, _ := do(t, sandbox.Spec{}, "interfaces"); out != "interfaces 0\n" {
+		t.Errorf("interfaces: got %q", out)
+	}
+	for _, deed := range [][]string{
+		{"dial", "tcp", "127.0.0.1:22"}, {"dial", "tcp", "8.8.8.8:53"}, {"dial", "udp", "8.8.8.8:53"},
+		{"dial", "unix", "/run/docker.sock"}, {"dial", "unix", "@/tmp/.X11-unix/X0"},
+		{"mount", "/tmp"}, {"unshare"},
+	} {
+		if out, st := do(t, sandbox.Spec{}, deed...); st.Code == 0 && deed[1] != "udp" {
+			t.Errorf("%v succeeded: %q", deed, out)
+		}
+	}
+	out, _ = do(t, sandbox.Spec{}, "fds")
+	var fds []string
+	for _, path := range strings.Fields(out) {
+		fds = append(fds, filepath.Base(path))
+	}
+	// Besides the standard streams there are only what the Go runtime and the
+	// listing itself open.
+	if len(fds) < 4 || len(fds) > 7 {
+		t.Errorf("descriptors: %v", fds)
+	}
+}
+
+func TestAHostSocketInAMountCannotBeReached(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	l := listenUnix(t, path)
+	defer l.Close()
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: dir, Guest: "/x07/work", Writable: true}}}
+	if out, st := do(t, spec, "dial", "unix", "/x07/work/s"); st.Code == 0 {
+		t.Errorf("dial of a host socket succeeded: %q", out)
+	}
+}
+
+func TestMemoryIsCapped(t *testing.T) {
+	limits := sandbox.Limits{MemBytes: 96 << 20}
+	if out, st := do(t, sandbox.Spec{Limits: limits}, "memory", "40"); st.Code != 0 || out != "got 40\n" {
+		t.Errorf("within the limit: got %q, %+v", out, st)
+	}
+	for _, deed := range [][]string{{"memory", "4000"}, {"fill", "/tmp/big", "4000"}} {
+		_, st := do(t, sandbox.Spec{Limits: limits}, deed...)
+		if st.Code == 0 {
+			t.Errorf("%v beyond the limit succeeded", deed)
+		}
+		if deed[0] == "memory" && (st.Limit != "limits.mem_bytes" || st.Code != 137) {
+			t.Errorf("%v: got %+v", deed, st)
+		}
+	}
+}
+
+func TestProcessorTimeIsCapped(t *testing.T) {
+	begin := time.Now()
+	_, st := do(t, sandbox.Spec{Limits: sandbox.Limits{CPU: 300 * time.Millisecond}}, "spin")
+	if st.Code == 0 || st.Limit != "limits.cpu_ms" && st.Signal == 0 {
+		t.Errorf("got %+v", st)
+	}
+	if d := time.Since(begin); d > 3*time.Second {
+		t.Errorf("it took %v to stop a guest limited to 300 ms", d)
+	}
+}
+
+func TestProcessesAndThreadsAreCapped(t *testing.T) {
+	spec := sandbox.Spec{
+		Limits: sandbox.Limits{Procs: 40},
+		Mounts: []sandbox.Mount{{Host: filepath.Dir(guestBin), Guest: "/x07/work"}},
+	}
+	out, st := do(t, spec, "fork", "200", "/x07/work/"+filepath.Base(guestBin))
+	if st.Code == 0 || strings.Contains(out, "started 200") {
+		t.Errorf("fork bomb: got %q, %+v", out, st)
+	}
+	if out, st := do(t, spec, "threads", "200"); st.Code == 0 {
+		t.Errorf("thread bomb: got %q, %+v", out, st)
+	}
+}
+
+func TestOpenFilesAreCapped(t *testing.T) {
+	out, st := do(t, sandbox.Spec{Limits: sandbox.Limits{FDs: 32}}, "files", "/proc/self/status", "1000")
+	if st.Code == 0 || !strings.HasPrefix(out, "opened 2") {
+		t.Errorf("got %q, %+v", out, st)
+	}
+}
+
+func TestASoftStopReachesTheProgramAndAStubbornOneIsKilled(t *testing.T) {
+	for deed, want := range map[string]int{"polite": 7, "stubborn": 137} {
+		g := start(t, sandbox.Spec{Command: []string{guestBin, deed}, Dir: "/"})
+		if line, err := bufio.NewReader(g.Stream()).ReadString('\n'); line != "ready\n" {
+			t.Fatalf("%s: got %q, %v", deed, line, err)
+		}
+		g.Stop(200 * time.Millisecond)
+		if st := g.Wait(); st.Code != want || st.Err != nil {
+			t.Errorf("%s: got %+v, want code %d", deed, st, want)
+		}
+	}
+}
+
+func TestConcurrentGuestsDoNotDisturbEachOther(t *testing.T) {
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			g, err := backend(t).Start(t.Context(), sandbox.Spec{ID: "same", Command: []string{guestBin, "echo"}, Dir: "/"})
+			if err != nil {
+				t.Errorf("guest %d: %v", i, err)
+				return
+			}
+			defer g.Kill()
+			want := fmt.Sprintf("guest %d", i)
+			io.WriteString(g.Stream(), want)
+			g.Stream().(interface{ CloseWrite() error }).CloseWrite()
+			if got, err := io.ReadAll(g.Stream()); string(got) != want {
+				t.Errorf("guest %d: got %q, %v", i, got, err)
+			}
+			if st := g.Wait(); st.Code != 0 || st.Err != nil {
+				t.Errorf("guest %d: %+v", i, st)
+			}
+		}()
+	}
+	all.Wait()
+}
+
+func TestAGuestThatCannotBeBuiltIsAnErrorThatSaysWhy(t *testing.T) {
+	for name, spec := range map[string]sandbox.Spec{
+		"no such file or directory": {Command: []string{guestBin, "hello"}, Mounts: []sandbox.Mount{{Host: "/no/such/root", Guest: "/x07/work"}}},
+		"open runner":               {Command: []string{"/no/such/runner"}},
+		"absolute, clean path":      {Command: []string{guestBin, "hello"}, Mounts: []sandbox.Mount{{Host: "/tmp", Guest: "/x07/../y"}}},
+	} {
+		if _, err := backend(t).Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestProbeProvesThatTheBackendWorks(t *testing.T) {
+	if st := backend(t).Probe(t.Context()); !st.Usable {
+		t.Fatalf("got %+v", st)
+	}
+	missing := New(Options{Sentry: "/no/such/x07-sentry"})
+	if st := missing.Probe(t.Context()); st.Usable || !strings.Contains(st.Reason, "x07-sentry") || st.Fix == "" {
+		t.Fatalf("without a guest kernel: got %+v", st)
+	}
+}
+
+// tree lists what is below dir.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var names []string
+	filepath.WalkDir(dir, func(path string, _ os.DirEntry, _ error) error {
+		if rel, _ := filepath.Rel(dir, path); rel != "." {
+			names = append(names, rel)
+		}
+		return nil
+	})
+	return strings.Join(names, " ")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if deed := os.Getenv(ownerEnv); deed != "" {
+		owner(deed)
+	}
 	dir, err := os.MkdirTemp("", "x07-gvisor-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -38,6 +42,15 @@ func TestMain(m *testing.M) {
 			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", pkg, err, out)
 			os.Exit(1)
 		}
+	}
+	// The test binary itself lies where an ordinary user cannot reach it.
+	self, err := os.Executable()
+	if err == nil {
+		err = copyFile(filepath.Join(dir, "owner"), self)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
@@ -90,4 +103,30 @@ func do(t testing.TB, spec sandbox.Spec, deed ...string) (string, sandbox.ExitSt
 		t.Fatalf("guest failed: %v", st.Err)
 	}
 	return string(out), st
+}
+
+func listenUnix(t *testing.T, path string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	return l
+}
+
+func copyFile(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o755)
 }

@@ -132,7 +132,7 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 	}
 	cmd := &exec.Cmd{
 		Path:   sentry,
-		Args:   []string{Binary},
+		Args:   []string{Binary, wire.Verb},
 		Env:    []string{},
 		Dir:    "/",
 		Stdin:  null,

@@ -3,11 +3,15 @@
 // that x07 starts fast) and the guest kernel (cmd/x07-sentry).
 //
 // The host starts x07-sentry with a fixed set of file descriptors (the FD…
-// constants) and no arguments, writes one Boot document to FDBoot and closes it.
+// constants) and the argument Verb, writes one Boot document to FDBoot and closes it.
 // x07-sentry answers with Status documents, one JSON object per line, on
 // FDStatus. Both sides are trusted; nothing the guest writes ever reaches these
 // two descriptors.
 package wire
+
+// Verb is the only argument of x07-sentry. Without it the program says that it is
+// of no use by itself, and ends with code 2.
+const Verb = "boot"
 
 // File descriptors that x07-sentry is started with. Descriptor 0 is /dev/null,
 // 1 and 2 are x07-sentry's own diagnostics.

@@ -48,7 +48,7 @@ var deeds = map[string]func(args []string) error{
 		for {
 		}
 	},
-	"sleep":    func([]string) error { fmt.Println("ready"); select {} },
+	"sleep":    func([]string) error { fmt.Println("ready"); time.Sleep(time.Hour); return nil },
 	"stubborn": stubborn,
 	"polite":   polite,
 	"memory":   memory,
@@ -128,7 +128,8 @@ func list(args []string) error {
 func stubborn([]string) error {
 	signal.Ignore(syscall.SIGTERM)
 	fmt.Println("ready")
-	select {}
+	time.Sleep(time.Hour)
+	return nil
 }
 
 // polite ends with code 7 on SIGTERM.
