@@ -1,8 +1,6 @@
 package ast
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -157,11 +155,8 @@ func (p *parser) file() (*File, error) {
 		}
 	}
 	if pos = lookup(fields, "meta"); pos >= 0 && p.kind(pos) == '{' {
-		d := json.NewDecoder(bytes.NewReader([]byte(p.s[pos:skipValue(p.s, pos)])))
-		d.UseNumber()
-		if err := d.Decode(&f.Meta); err != nil {
-			return nil, errAt("/meta", "meta cannot be decoded: %v", err)
-		}
+		v, _ := decodeValue(p.s, pos)
+		f.Meta, _ = v.(map[string]any)
 	}
 	return f, nil
 }

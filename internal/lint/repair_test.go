@@ -1,0 +1,196 @@
+package lint
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"x07/internal/ast"
+)
+
+func repair(t *testing.T, src string) (string, Summary) {
+	t.Helper()
+	res, sum, err := Repair([]byte(src), "run-os", ModeWrite, FixIters)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, src)
+	}
+	return string(res.Canonical), sum
+}
+
+func TestRepairMendsAllThatHasOneRightRepair(t *testing.T) {
+	for _, c := range []struct{ name, src, want string }{
+		{"nested lets with bodies", solve030(`["let","x",1,["let","y",2,["f","x","y"]]]`),
+			`["begin",["let","x",1],["begin",["let","y",2],["f","x","y"]]]`},
+		{"nested borrows", solve030(`["begin",["f",["bytes.view",["g",["bytes.view",["h"]]]],["bytes.view",["k"]]]]`),
+			`["begin",["let","_x07_tmp_borrow_solve_1_2_1",["h"]],["let","_x07_tmp_borrow_solve_1_1",["g",["bytes.view","_x07_tmp_borrow_solve_1_2_1"]]],` +
+				`["let","_x07_tmp_borrow_solve_1_2",["k"]],["f",["bytes.view","_x07_tmp_borrow_solve_1_1"],["bytes.view","_x07_tmp_borrow_solve_1_2"]]]`},
+		{"a condition that borrows what a branch borrows", solve030(`["if",["view.len",["bytes.view","x"]],["bytes.view","x"],"x"]`),
+			`["begin",["let","_x07_tmp_copy",["view.to_bytes",["bytes.view","x"]]],["if",["view.len",["bytes.view","_x07_tmp_copy"]],["bytes.view","x"],"x"]]`},
+		{"nested calls without tapp", entry("0.5.0", id, `["main.id",["main.id",["bytes.alloc",1]]]`),
+			`["tapp","main.id",["tys","bytes"],["tapp","main.id",["tys","bytes"],["bytes.alloc",1]]]`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, sum := repair(t, c.src)
+			if !strings.HasSuffix(got, `"solve":`+c.want+"}\n") {
+				t.Errorf("got\n%s", got)
+			}
+			if !sum.LastLintOK || sum.AppliedOps == 0 || !sum.Changed() {
+				t.Errorf("summary %+v", sum)
+			}
+		})
+	}
+}
+
+func TestRepairOfAFormattedCleanProgramChangesNothing(t *testing.T) {
+	canon, sum := repair(t, entry("0.5.0", "", `["bytes.alloc",0]`))
+	if sum.Iterations != 1 || sum.AppliedOps != 0 || !sum.LastLintOK || !sum.Changed() {
+		t.Errorf("unformatted: %+v", sum)
+	}
+	again, sum := repair(t, canon)
+	if again != canon || sum.Changed() {
+		t.Errorf("formatted: %+v\n%s", sum, again)
+	}
+}
+
+func TestWarningsAloneAreNotRepaired(t *testing.T) {
+	src := entry("0.3.0", defn("f", ``, `"i32"`, `0`, `"type_params":[{"name":"A"}]`), `"input"`)
+	got, sum := repair(t, src)
+	if !strings.Contains(got, "type_params") || sum.AppliedOps != 0 {
+		t.Errorf("%+v\n%s", sum, got)
+	}
+	got, _ = repair(t, strings.Replace(src, `"solve":"input"`, `"solve":["let","x",1,2]`, 1))
+	if strings.Contains(got, "type_params") {
+		t.Errorf("an error lets the warning's fix through: %s", got)
+	}
+}
+
+func TestFixesNeverBreakWhatCompiles(t *testing.T) {
+	for _, c := range []struct{ name, src, world, keep string }{
+		{"a type parameter that calls name", entry("0.3.0", defn("f", ``, `"i32"`, `0`, `"type_params":[{"name":"A"}]`),
+			`["begin",["if",1],["tapp","main.f",["tys","i32"]]]`), "run-os", `"type_params":[{"name":"A"}]`},
+		{"a condition that binds a name", solve030(`["begin",["if",["begin",["let","n",["view.len",["bytes.view","x"]]],"n"],["f",["bytes.view","x"]],0],"n"]`),
+			"run-os", `["if",["begin",["let","n"`},
+		{"a pure function of an OS module", `{"schema_version":"x07.x07ast@0.3.0","kind":"entry","module_id":"main","imports":["std.os.process.caps_v1"],"decls":[],"solve":["std.os.process.caps_v1.finish",1]}`,
+			"solve-pure", `"imports":["std.os.process.caps_v1"]`},
+		{"a plain function that is called", entry("0.3.0", defn("f", ``, `["t","A"]`, `0`, ``)+","+defn("g", ``, `"i32"`, `["main.f"]`, ``), `["if",1]`),
+			"run-os", `"name":"main.f","params":[],"result":["t","A"]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res, _, err := Repair([]byte(c.src), c.world, ModeMemory, FixIters)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(res.Canonical), c.keep) {
+				t.Errorf("got %s", res.Canonical)
+			}
+		})
+	}
+}
+
+func TestRepairReportsWhatItCannotRead(t *testing.T) {
+	_, _, err := Repair([]byte(`{"schema_version":1}`), "run-os", ModeWrite, 3)
+	var pe *ast.ParseError
+	if !errors.As(err, &pe) || pe.Ptr != "/schema_version" {
+		t.Errorf("got %v", err)
+	}
+	if _, sum, err := Repair([]byte("?"), "run-os", ModeOff, 3); err != nil || sum.Mode != ModeOff {
+		t.Errorf("off: %v %+v", err, sum)
+	}
+}
+
+func TestPathsAreOrderedTokenByToken(t *testing.T) {
+	order := []string{"/decls", "/decls/2", "/decls/2/body/9", "/decls/2/body/10", "/decls/10", "/solve"}
+	for i := range order {
+		for j := range order {
+			got := comparePaths(order[i], order[j])
+			if got < 0 != (i < j) || got > 0 != (i > j) {
+				t.Errorf("%s against %s: %d", order[i], order[j], got)
+			}
+		}
+	}
+}
+
+func large(functions int) string {
+	var b strings.Builder
+	for i := range functions {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(defn(fmt.Sprintf("f%d", i), `{"name":"x","ty":"i32"}`, `"i32"`,
+			fmt.Sprintf(`["begin",["let","a",["+","x",%d]],["for","i",0,10,["set","a",["+","a",["*","i",["main.f%d","i"]]]]],["if",["=","a",0],["main.f%d","a"],["+","a",1]]]`, i, i, max(0, i-1)),
+			`"requires":[{"expr":[">=","x",0],"witness":["x"]}]`))
+	}
+	return entry("0.5.0", b.String(), `["bytes.alloc",0]`)
+}
+
+func TestRepairOfTenThousandFunctionsIsQuick(t *testing.T) {
+	start := time.Now()
+	_, sum := repair(t, large(10_000))
+	if d := time.Since(start); d > 3*time.Second || !sum.LastLintOK {
+		t.Errorf("took %v, %+v", d, sum)
+	}
+}
+
+func TestTypesThatDoubleWithEveryCallDoNotStopTheChecker(t *testing.T) {
+	pair := `{"kind":"defn","name":"main.pair","params":[{"name":"x","ty":["t","A"]}],"result":["pair",["t","A"],["t","A"]],"type_params":[{"name":"A"}],"body":["std.x.y"]}`
+	var b strings.Builder
+	b.WriteString(`["begin",["let","x",1],["let","y",1]`)
+	for range 200 {
+		b.WriteString(`,["let","x",["main.pair","x"]],["let","y",["main.pair","y"]]`)
+	}
+	b.WriteString(`,["set","x","y"],["bytes.len",1],["bytes.alloc",0]]`)
+	start := time.Now()
+	lintOf(t, entry("0.5.0", pair, b.String()), "run-os")
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("took %v", d)
+	}
+}
+
+func BenchmarkRepairTenThousandFunctions(b *testing.B) {
+	src := []byte(large(10_000))
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		if _, _, err := Repair(src, "run-os", ModeMemory, 3); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// seeds are documents whose repair takes every fix.
+var seeds = []string{
+	solve030(`["let","x",1,["let","y",2,["f","x","y"]]]`),
+	solve030(`["begin",["f",["bytes.view",["g",["bytes.view",["h"]]]],["bytes.concat","a","a"]]]`),
+	solve030(`["if",["view.len",["bytes.view","x"]],["bytes.view","x"],["for","i",0,1,2,3]]`),
+	entry("0.5.0", id, `["main.id",["main.id",["bytes.alloc",1]]]`),
+	entry("0.5.0", defn("f", `{"name":"x","ty":["t","B"]}`, `["t","C"]`, `["ty.eq",["t","A"],["t","D"]]`, `"type_params":[{"name":"Z"},{"name":"A"}],"ensures":[{"expr":["=","__result",1],"witness":["x"]}]`), `["try",1]`),
+	`{"schema_version":"x07.x07ast@0.3.0","kind":"module","module_id":"m","imports":["std.kv","std.os.x"],"decls":[{"kind":"export","names":["m.a"]}]}`,
+}
+
+func FuzzRepair(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s), "run-os")
+		f.Add([]byte(s), "solve-pure")
+	}
+	f.Fuzz(func(t *testing.T, src []byte, world string) {
+		first, err := Source(src, world)
+		if err != nil {
+			return
+		}
+		res, sum, err := Repair(src, world, ModeMemory, FixIters)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		if len(first.Diagnostics) == 0 && !bytes.Equal(res.Canonical, first.Canonical) {
+			t.Fatalf("a clean program was changed\n%s", src)
+		}
+		if sum.LastLintOK {
+			again, _, err := Repair(res.Canonical, world, ModeMemory, FixIters)
+			if err != nil || !bytes.Equal(again.Canonical, res.Canonical) {
+				t.Fatalf("a repaired program was repaired again: %v\n%s", err, src)
+			}
+		}
+	})
+}
