@@ -201,13 +201,31 @@ func decode(file string, data []byte) (*Policy, error) {
 		}
 		return nil, e
 	}
+	for _, list := range [...]*[]string{
+		&p.Process.AllowExecs, &p.Process.AllowExecPrefixes, &p.Process.AllowArgsRegexLite, &p.Process.AllowEnvKeys, &p.Process.AllowCwdRoots,
+	} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
 	return p, nil
+}
+
+// UnmarshalJSON applies the defaults of a section that is present.
+func (s *SQLite) UnmarshalJSON(data []byte) error {
+	type plain SQLite
+	v := plain{AllowPaths: []string{}}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	*s = SQLite(v)
+	return nil
 }
 
 // UnmarshalJSON applies the defaults of a section that is present.
 func (n *DBNet) UnmarshalJSON(data []byte) error {
 	type plain DBNet
-	v := plain{RequireTLS: true, RequireVerify: true}
+	v := plain{AllowDNS: []string{}, AllowCIDRs: []string{}, AllowPorts: []uint16{}, RequireTLS: true, RequireVerify: true}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return err
 	}
