@@ -139,7 +139,7 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 		Stdout: diag,
 		Stderr: diag,
 		// In the order of wire's FD constants, from FDBoot on.
-		ExtraFiles: []*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program},
+		ExtraFiles: padded([]*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program}),
 		SysProcAttr: &syscall.SysProcAttr{
 			Cloneflags:                 namespaces,
 			UidMappings:                maps.uids,
@@ -230,8 +230,10 @@ func (g *guest) spawn() error {
 	started := make(chan error, 1)
 	g.exited = make(chan error, 1)
 	go func() {
+		// Never unlocked: the thread ends with this function, and its restrictions
+		// with it.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		refuseMembarrier()
 		if err := g.cmd.Start(); err != nil {
 			started <- explainSpawn(err)
 			return
