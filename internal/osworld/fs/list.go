@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -132,8 +133,9 @@ func (l *listing) finish(err error) ([]byte, int32) {
 }
 
 // WalkGlob is os.fs.walk_glob_sorted_text_v1: the sorted paths below root that
-// match glob and are not directories, as ListDir writes them, or a code.
-func (f *FS) WalkGlob(root string, globText []byte, capsDoc []byte) ([]byte, int32) {
+// match glob and are not directories, as ListDir writes them, or a code. It ends
+// early with ctx.
+func (f *FS) WalkGlob(ctx context.Context, root string, globText []byte, capsDoc []byte) ([]byte, int32) {
 	c, k, code := f.begin(policy.OpFSWalk, root, capsDoc)
 	if code != 0 {
 		return nil, code
@@ -151,7 +153,7 @@ func (f *FS) WalkGlob(root string, globText []byte, capsDoc []byte) ([]byte, int
 		return nil, d.Code
 	}
 	w := walk{
-		tree: t, top: rel, glob: pattern, list: newListing(c, k),
+		ctx: ctx, tree: t, top: rel, glob: pattern, list: newListing(c, k),
 		follow: k.has(policy.FlagSymlinks), depth: f.door.Gate.FSMaxDepth(k.maxDepth),
 	}
 	info, err := t.Stat(rel)
@@ -170,6 +172,7 @@ func (f *FS) WalkGlob(root string, globText []byte, capsDoc []byte) ([]byte, int
 
 // walk is one depth-first traversal.
 type walk struct {
+	ctx    context.Context // ends the walk early
 	tree   tree
 	top    string // the root of the walk in tree
 	glob   *glob
@@ -187,6 +190,9 @@ var (
 // of the walk. above are the directories from the root to this one, among which
 // a followed link must not lead.
 func (w *walk) directory(rel string, depth uint32, above []os.FileInfo) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
 	return eachEntry(w.tree, join(w.top, rel), func(e fs.DirEntry) error {
 		if depth >= w.depth {
 			return errTooDeep
