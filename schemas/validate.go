@@ -16,8 +16,9 @@ import (
 type Violation struct {
 	// Pointer is the JSON Pointer of the offending value; "" is the whole document.
 	Pointer string
-	// Keyword is the schema keyword that failed.
-	Keyword string
+	// Keyword is the schema keyword that failed, SchemaPath the JSON Pointer
+	// of that keyword in the schema.
+	Keyword, SchemaPath string
 	// Expected and Found describe both sides in words, Fix what to do.
 	Expected, Found, Fix string
 }
@@ -47,6 +48,7 @@ type Schema struct {
 	closed               bool
 	properties           map[string]*Schema
 	names                []string
+	composed
 }
 
 // Compile compiles the schema of the documents whose schema_version is version.
@@ -68,12 +70,25 @@ func Compile(version string) (*Schema, error) {
 	return s, nil
 }
 
+// compile compiles a whole schema document.
 func compile(tree any) (*Schema, error) {
+	s, err := compileAt(tree, "")
+	if err != nil {
+		return nil, err
+	}
+	return s, s.link(s.defs)
+}
+
+// compileAt compiles the schema at path, a JSON Pointer in the whole document.
+func compileAt(tree any, path string) (*Schema, error) {
+	if open, ok := tree.(bool); ok {
+		return &Schema{minLength: -1, maxLength: -1, maxItems: -1, composed: composed{path: path, never: !open}}, nil
+	}
 	obj, ok := tree.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("expected an object, found %s", describe(tree))
 	}
-	s := &Schema{minLength: -1, maxLength: -1, maxItems: -1}
+	s := &Schema{minLength: -1, maxLength: -1, maxItems: -1, composed: composed{path: path}}
 	for keyword, v := range obj {
 		if err := s.set(keyword, v); err != nil {
 			return nil, fmt.Errorf("keyword %s: %w", keyword, err)
@@ -113,7 +128,7 @@ func (s *Schema) set(keyword string, v any) (err error) {
 			s.pattern, err = regexp.Compile(text)
 		}
 	case "items":
-		s.items, err = compile(v)
+		s.items, err = compileAt(v, s.path+"/items")
 	case "required":
 		var list []any
 		if list, err = as[[]any](v); err != nil {
@@ -139,12 +154,12 @@ func (s *Schema) set(keyword string, v any) (err error) {
 		}
 		s.properties = make(map[string]*Schema, len(props))
 		for name, sub := range props {
-			if s.properties[name], err = compile(sub); err != nil {
+			if s.properties[name], err = compileAt(sub, s.path+"/properties/"+EscapePointer(name)); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	default:
-		return fmt.Errorf("not supported")
+		return s.compose(keyword, v)
 	}
 	return err
 }
@@ -159,18 +174,28 @@ func (s *Schema) Validate(doc any, limit int) []Violation {
 }
 
 type walker struct {
-	found []Violation
-	limit int
+	found  []Violation
+	limit  int
+	schema *Schema // whose keywords are being checked
 }
 
 func (w *walker) add(pointer, keyword, expected, found, fix string) {
 	if len(w.found) < w.limit {
-		w.found = append(w.found, Violation{Pointer: pointer, Keyword: keyword, Expected: expected, Found: found, Fix: fix})
+		w.found = append(w.found, Violation{Pointer: pointer, Keyword: keyword, SchemaPath: w.schema.path + "/" + keyword, Expected: expected, Found: found, Fix: fix})
 	}
 }
 
 func (w *walker) check(s *Schema, v any, at string) {
 	if len(w.found) >= w.limit {
+		return
+	}
+	if s.target != nil {
+		w.check(s.target, v, at)
+		return
+	}
+	w.schema = s
+	if s.never {
+		w.add(at, "not", "no value here", describe(v), "remove it")
 		return
 	}
 	if s.kind != "" && kindOf(v, s.kind) != s.kind {
@@ -184,20 +209,18 @@ func (w *walker) check(s *Schema, v any, at string) {
 	switch v := v.(type) {
 	case string:
 		w.checkString(s, v, at)
+		w.checkEnum(s, v, at)
 	case json.Number:
 		w.checkNumber(s, v, at)
 	case []any:
 		if s.maxItems >= 0 && len(v) > s.maxItems {
 			w.add(at, "maxItems", fmt.Sprintf("at most %d items", s.maxItems), fmt.Sprintf("%d items", len(v)), "remove items")
 		}
-		if s.items != nil {
-			for i, item := range v {
-				w.check(s.items, item, at+"/"+strconv.Itoa(i))
-			}
-		}
+		w.checkItems(s, v, at)
 	case map[string]any:
 		w.checkObject(s, v, at)
 	}
+	w.checkCondition(s, v, at)
 }
 
 func (w *walker) checkString(s *Schema, v, at string) {
