@@ -22,7 +22,8 @@
 //  2. makes an empty, read-only tmpfs its root file system, holding nothing but
 //     the few kernel parameters gVisor reads at start (jail.go);
 //  3. gives up every capability on every thread (jail.go);
-//  4. builds the gVisor kernel (boot.go) and lets it install its seccomp filters;
+//  4. builds the gVisor kernel (boot.go) and puts gVisor's seccomp filter, which it
+//     compiled meanwhile, on every thread (filter.go);
 //  5. runs the guest, watched for memory and processor use (guard.go), until it
 //     ends or x07 does.
 //
@@ -72,9 +73,22 @@ func run(status *reporter) (int, error) {
 	// that; collecting in between costs more than it frees.
 	debug.SetGCPercent(400)
 
+	// Inherited only to make the descriptor table large; see wire.FDHigh.
+	_ = unix.Close(wire.FDHigh)
+
 	boot, err := readBoot()
 	if err != nil {
 		return 0, err
+	}
+	control, err := controlSocket(boot.ID)
+	if err != nil {
+		return 0, err
+	}
+	var rules *filter
+	if boot.Platform == filteredPlatform {
+		if rules, err = compileFilter(control.fd); err != nil {
+			return 0, err
+		}
 	}
 	roots, err := openRoots(boot.Mounts)
 	if err != nil {
@@ -86,7 +100,7 @@ func run(status *reporter) (int, error) {
 	if err := dropPrivileges(); err != nil {
 		return 0, err
 	}
-	return runKernel(boot, roots, status)
+	return runKernel(boot, roots, control, rules, status)
 }
 
 // readBoot reads the Boot document.

@@ -12,20 +12,13 @@ import (
 // This file holds what makes the guest kernel start fast and nothing else; each
 // piece may fail without harm.
 
-// highFD is a descriptor number above those that gVisor moves the guest's
-// standard streams to (256 and up). A process that grows its descriptor table
-// while it has several threads waits for an RCU grace period, about 10 ms; one
-// that inherits a high descriptor has a large table from the start, because a
-// table only one thread uses grows at once.
-const highFD = 300
-
-// padded returns files such that the last one is inherited once more as highFD.
+// padded returns files such that the last one is inherited once more as wire.FDHigh.
 // The numbers in between stay closed.
 func padded(files []*os.File) []*os.File {
 	const first = wire.FDBoot // number of files[0]
-	out := make([]*os.File, highFD-first+1)
+	out := make([]*os.File, wire.FDHigh-first+1)
 	copy(out, files)
-	out[highFD-first] = files[len(files)-1]
+	out[wire.FDHigh-first] = files[len(files)-1]
 	return out
 }
 

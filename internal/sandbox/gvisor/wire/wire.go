@@ -29,8 +29,11 @@ const (
 	FDStderr = 8
 	// FDExec is the static executable that becomes the guest's first process.
 	FDExec = 9
-	// FDCount is the first descriptor number that is not inherited.
-	FDCount = 10
+	// FDHigh is inherited only to make x07-sentry's descriptor table large from the
+	// start, larger than the numbers (256 and up) to which gVisor moves the guest's
+	// standard streams. A process that grows its table while it has several threads
+	// waits for an RCU grace period, about 10 ms. x07-sentry closes it.
+	FDHigh = 300
 )
 
 // Boot says what the guest kernel shall run, and within which limits.
