@@ -250,3 +250,11 @@ var turnOn = patch{verb: patchSet, value: true}
 
 func setTo(value any) patch      { return patch{verb: patchSet, value: value} }
 func appendItem(value any) patch { return patch{verb: patchAppend, value: value} }
+
+// appendTo appends to an optional list of n items, which the document may lack.
+func appendTo(n int, value any) patch {
+	if n == 0 {
+		return setTo([]any{value})
+	}
+	return appendItem(value)
+}

@@ -174,7 +174,7 @@ func (g *Gate) DBSQLiteOpen(name string, readonly, create bool) Decision {
 		return refuse(OpSQLiteOpen, name, BadPath, "", dbPolicyDenied, patch{})
 	}
 	if _, ok := g.db.paths[g.absolute(name)]; !ok {
-		return refused("db.sqlite.allow_paths", appendItem(name))
+		return refused("db.sqlite.allow_paths", appendTo(len(g.db.sqlite.AllowPaths), name))
 	}
 	return allowed("db.sqlite.allow_paths")
 }
@@ -197,29 +197,29 @@ func (g *Gate) DBConnect(d Driver, host string, port int) Decision {
 		r.Target, r.Port = host, port
 		return r
 	}
-	refused := func(field string, value any) Decision {
-		fix := appendItem(value)
+	refused := func(field string, have int, value any) Decision {
+		fix := appendTo(have, value)
 		if g.p.DB.Net == nil {
 			fix = patch{verb: patchSet, path: "/db/net", value: map[string]any{leaf(field): []any{value}}}
 		}
 		return at(refuse(OpOf(d, false), host, Denied, field, dbPolicyDenied, fix), port)
 	}
 	if p, ok := validPort(port); !ok || !hasPort(g.db.ports, p) {
-		return refused("db.net.allow_ports", port)
+		return refused("db.net.allow_ports", len(g.db.ports), port)
 	}
 	if _, ok := g.db.dns[host]; ok {
 		return at(allow(OpOf(d, false), host, "db.net.allow_dns"), port)
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || addr.Zone() != "" {
-		return refused("db.net.allow_dns", host)
+		return refused("db.net.allow_dns", len(g.db.net.AllowDNS), host)
 	}
 	for _, c := range g.db.cidrs {
 		if c.Contains(addr) {
 			return at(allow(OpOf(d, false), host, "db.net.allow_cidrs"), port)
 		}
 	}
-	return refused("db.net.allow_cidrs", netip.PrefixFrom(addr, addr.BitLen()).String())
+	return refused("db.net.allow_cidrs", len(g.db.net.AllowCIDRs), netip.PrefixFrom(addr, addr.BitLen()).String())
 }
 
 // DBAddr decides whether addr, which the allowed name host resolved to, may be
@@ -242,7 +242,7 @@ func (g *Gate) DBAddr(d Driver, host string, port int, addr netip.Addr) Decision
 	}
 	text := addr.String()
 	return at(refuse(OpOf(d, false), text, Denied, "db.net.allow_cidrs", dbPolicyDenied,
-		appendItem(netip.PrefixFrom(addr, addr.BitLen()).String())), port)
+		appendTo(len(g.db.net.AllowCIDRs), netip.PrefixFrom(addr, addr.BitLen()).String())), port)
 }
 
 // DBUnixSocket decides connecting to a server through a unix socket, which no

@@ -141,7 +141,7 @@ func (g *Gate) ProcessArg(i int, arg string) Decision {
 	}
 	fix := patch{}
 	if text := quotePattern(arg); arg != "" && len(text) <= 256 && !strings.Contains(text, ";") {
-		fix = appendItem(text)
+		fix = appendTo(len(g.p.Process.AllowArgsRegexLite), text)
 	}
 	return spawnDenied(arg, field, fix)
 }
@@ -179,7 +179,7 @@ func (g *Gate) ProcessExe(argv0 string) (exe string, d Decision) {
 	}
 	fix := patch{}
 	if !strings.Contains(grant, ";") {
-		fix = appendItem(grant)
+		fix = appendTo(len(g.p.Process.AllowExecs), grant)
 	}
 	return "", spawnDenied(exe, "process.allow_execs", fix)
 }
@@ -206,7 +206,7 @@ func (g *Gate) ProcessEnv(key string, valueBytes int) Decision {
 		return allow(OpProcEnv, key, "")
 	}
 	if _, ok := g.proc.envKeys[key]; !ok {
-		return refuse(OpProcEnv, key, Denied, field, procDenied, appendItem(key))
+		return refuse(OpProcEnv, key, Denied, field, procDenied, appendTo(len(g.p.Process.AllowEnvKeys), key))
 	}
 	return allow(OpProcEnv, key, field)
 }
@@ -221,7 +221,7 @@ func (g *Gate) ProcessCwd(dir string) Decision {
 	case !g.p.Process.AllowCwd:
 		return refuse(OpProcCwd, dir, Denied, "process.allow_cwd", procDenied, turnOn)
 	case len(g.cwdRoots) == 0:
-		return refuse(OpProcCwd, dir, Denied, "process.allow_cwd_roots", procDenied, appendItem("."))
+		return refuse(OpProcCwd, dir, Denied, "process.allow_cwd_roots", procDenied, appendTo(0, "."))
 	case !safePath(dir):
 		return refuse(OpProcCwd, dir, BadPath, "", procDenied, patch{})
 	case g.p.FS.DenyHidden && hasHidden(dir):
