@@ -115,12 +115,40 @@ func (op PatchOp) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// maxCopied bounds what the copy operations of one patch may make: a copy of
+// the root into itself doubles the document.
+const maxCopied = 4 << 20
+
+// countNodes counts the values that v is made of.
+func countNodes(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			n += countNodes(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			n += countNodes(item)
+		}
+	}
+	return n
+}
+
 // ApplyPatch applies ops in order and returns the new document. It takes over
 // doc, which may be changed even when an operation fails and the error is the
 // only result. Values are copied into the document.
 func ApplyPatch(doc any, ops []PatchOp) (any, error) {
+	copied := 0
 	for _, op := range ops {
 		var err error
+		if op.Op == "copy" {
+			if v, err := Lookup(doc, op.From); err == nil {
+				if copied += countNodes(v); copied > maxCopied {
+					return nil, fmt.Errorf("patch copies more than %d values (at %q)", maxCopied, op.Path)
+				}
+			}
+		}
 		if doc, err = applyOp(doc, op); err != nil {
 			return nil, err
 		}
