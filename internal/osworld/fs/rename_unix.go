@@ -10,9 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// renameBetween renames across two trees: both parent directories are opened in
-// their trees, and the names are moved between these.
-func renameBetween(from tree, fromName string, to tree, toName string) error {
+// rename is one rename of the system, without the checks that os.Rename puts
+// before it. Beneath roots, both parent directories are opened in their trees,
+// and the names are moved between these.
+func rename(from tree, fromName string, to tree, toName string) error {
+	if host, ok := from.(hostTree); ok {
+		err := unix.Rename(host.abs(fromName), host.abs(toName))
+		if err != nil {
+			err = &os.LinkError{Op: "rename", Old: fromName, New: toName, Err: err}
+		}
+		return err
+	}
 	fromDir, fromBase, err := openParent(from, fromName)
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (f *FS) StreamClose(handle int32) (n, code int32) {
 	w.file = nil
 	if w.tmp != "" {
 		if err == nil {
-			err = w.tree.Rename(w.tmp, w.name)
+			err = rename(w.tree, w.tmp, w.tree, w.name)
 		}
 		if err != nil {
 			err = errors.Join(err, w.tree.Remove(w.tmp))

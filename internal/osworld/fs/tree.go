@@ -21,7 +21,6 @@ type tree interface {
 	MkdirAll(name string, perm os.FileMode) error
 	Remove(name string) error
 	RemoveAll(name string) error
-	Rename(oldname, newname string) error
 }
 
 // hostTree is the file system seen from base: relative names lie below it, and
@@ -50,9 +49,6 @@ func (h hostTree) MkdirAll(name string, perm os.FileMode) error {
 }
 func (h hostTree) Remove(name string) error    { return os.Remove(h.abs(name)) }
 func (h hostTree) RemoveAll(name string) error { return os.RemoveAll(h.abs(name)) }
-func (h hostTree) Rename(oldname, newname string) error {
-	return os.Rename(h.abs(oldname), h.abs(newname))
-}
 
 // place is one root of the policy. A root that is a directory is held open. A
 // root that is a file is held by its directory, of which it lends nothing else.
@@ -292,9 +288,6 @@ func (l lone) Remove(name string) error {
 	return l.dir.Remove(name)
 }
 func (l lone) RemoveAll(name string) error { return l.Remove(name) }
-func (l lone) Rename(oldname, newname string) error {
-	return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: errEscape}
-}
 
 // errEscape says that a name led, or could lead, out of the tree.
 var errEscape = errors.New("path escapes from its root")

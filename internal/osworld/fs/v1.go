@@ -240,7 +240,7 @@ func writeAtomically(t tree, name string, data []byte) error {
 		_ = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = t.Rename(tmp, name)
+		err = rename(t, tmp, t, name)
 	}
 	if err != nil {
 		_ = t.Remove(tmp)
@@ -345,12 +345,7 @@ func (f *FS) Rename(src, dst string, capsDoc []byte) (n, code int32) {
 	if err != nil {
 		return 0, c.fail(err)
 	}
-	if fromTree == toTree {
-		err = fromTree.Rename(fromName, toName)
-	} else {
-		err = renameBetween(fromTree, fromName, toTree, toName)
-	}
-	if err != nil {
+	if err := rename(fromTree, fromName, toTree, toName); err != nil {
 		return 0, c.fail(err)
 	}
 	f.door.Done(to.Decision, 0, c.start, 0)
