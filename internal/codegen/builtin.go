@@ -11,9 +11,17 @@ type emitter func(c *fn, e *ir.Expr)
 
 // emitters has a row for every builtin that is emitted as wasm.
 func emitters() map[string]emitter {
-	return map[string]emitter{
-		"view.to_bytes": copyOf,
+	t := map[string]emitter{}
+	for _, rows := range []map[string]emitter{
+		scalarEmitters(), bytesEmitters(), vecEmitters(), mapEmitters(),
+		vecValueEmitters(), mapValueEmitters(), readerEmitters(), scratchEmitters(),
+		floatEmitters(), pointerEmitters(),
+	} {
+		for head, e := range rows {
+			t[head] = e
+		}
 	}
+	return t
 }
 
 // builtin emits a builtin through its row in emitters, or as a call of a host

@@ -134,6 +134,9 @@ type gen struct {
 
 	lits map[string]uint32
 	data []byte
+
+	// Handle tables, nil until the program uses them.
+	maps, vecs, hashes, readers, bufreads, scratches *table
 }
 
 // Memory below the heap: a page-zero guard that null pointers fall into, the

@@ -24,6 +24,8 @@ type vars struct {
 	stack, stackEnd *wasm.Global
 	// exitCode is what process.set_exit_code_v1 recorded.
 	exitCode *wasm.Global
+	// scratchDropped counts scratch handles that can be used again.
+	scratchDropped *wasm.Global
 }
 
 func (g *gen) global(p **wasm.Global, t wasm.ValType, init int64) *wasm.Global {
