@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"x07/internal/ast"
+	"x07/internal/types"
 )
 
 // signature is the type of a builtin.
@@ -113,8 +114,33 @@ func (in *inferrer) infer(e *ast.Expr) *ty {
 	if in.ownModule(head) {
 		in.report("X07-TYPE-CALL-0001", e.Ptr(), fmt.Sprintf("unknown callee: %q", head), map[string]any{"callee": head})
 	}
+	if in.lenient {
+		args = withoutAtoms(head, args)
+	}
 	in.inferAll(args)
 	return in.fresh()
+}
+
+// withoutAtoms drops the arguments of a special form that are names of
+// something else than a local: brand ids and validators, the stages of a
+// stream pipe, the values of a configuration.
+func withoutAtoms(head string, args []*ast.Expr) []*ast.Expr {
+	keep := func(i int) bool { return true }
+	switch b := types.Lookup(head); {
+	case b != nil:
+		keep = func(i int) bool { return i >= len(b.Params) || b.Params[i].Mode != types.Atom }
+	case strings.HasPrefix(head, "std.stream."):
+		keep = func(i int) bool { return args[i].Kind != ast.Atom }
+	case strings.HasSuffix(head, ".cfg_v1"):
+		keep = func(i int) bool { return len(args[i].Items) != 2 || args[i].Items[1].Kind != ast.Atom }
+	}
+	var out []*ast.Expr
+	for i, arg := range args {
+		if keep(i) {
+			out = append(out, arg)
+		}
+	}
+	return out
 }
 
 func (in *inferrer) inferAll(args []*ast.Expr) {

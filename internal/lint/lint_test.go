@@ -248,3 +248,20 @@ func TestPointersOfTypecheckReferToTheDocumentAsGiven(t *testing.T) {
 		t.Errorf("got %v", lines(got))
 	}
 }
+
+func TestNamesInSpecialFormsAreLocalsForLintOnly(t *testing.T) {
+	src := entry("0.5.0", defn("f", `{"name":"b","ty":"bytes"}`, `"i32"`, `["begin",`+
+		`["budget.scope_v1",["budget.cfg_v1",["mode","trap_v1"],["label",["bytes.lit","x"]]],["bytes.len",["bytes.view","b"]]],`+
+		`["std.brand.cast_bytes_v1","a.b","main.valid","b"],["std.stream.xf.map_v1","main.m",["f","nope"]],0]`,
+		`"requires":[{"expr":1}]`), `["bytes.alloc",0]`)
+	f, err := ast.Parse([]byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := lines(Typecheck(f)); !slices.Equal(got, []string{`X07-TYPE-0001 /decls/0/body/3/2/1: unknown identifier: "nope"`}) {
+		t.Errorf("for the compiler: %q", got)
+	}
+	if got := lintOf(t, src, "run-os").Diagnostics; len(got) != 5 {
+		t.Errorf("for lint: %q", lines(got))
+	}
+}
