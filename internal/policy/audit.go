@@ -2,10 +2,12 @@ package policy
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -159,6 +161,43 @@ func (a *Audit) Denials() (list []Denial, dropped int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]Denial(nil), a.denials...), a.dropped
+}
+
+// ParseDenials reads the denials that a guest reports, a JSON array. They come
+// from a side that may be hostile: more than MaxDenials, unknown operations and
+// oversized texts are an error, and a patch that changes anything but the field
+// that is said to have denied is dropped.
+func ParseDenials(data []byte) ([]Denial, error) {
+	const maxReport = MaxDenials * 8 * maxTarget
+	if len(data) > maxReport {
+		return nil, fmt.Errorf("expected denials of at most %d bytes, found %d", maxReport, len(data))
+	}
+	var list []Denial
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("expected a list of denials: %w", err)
+	}
+	if len(list) > MaxDenials {
+		return nil, fmt.Errorf("expected at most %d denials, found %d", MaxDenials, len(list))
+	}
+	for i := range list {
+		d := &list[i]
+		if !d.Op.Known() || len(d.Target) > maxTarget+len("…") || len(d.Field) > 128 || len(d.Class) > 32 || d.Count < 1 {
+			return nil, fmt.Errorf("denial %d is not one that a gate makes", i)
+		}
+		section, _, _ := strings.Cut(d.Field, ".")
+		pointer := "/" + strings.ReplaceAll(d.Field, ".", "/")
+		if len(d.Patch) > 1 {
+			d.Patch = nil
+		}
+		for _, op := range d.Patch {
+			// A missing section is added as a whole.
+			if path := op.Path; d.Field == "" || path != pointer && !strings.HasPrefix(path, pointer+"/") && (section != "db" || !strings.HasPrefix(pointer, path+"/") || path == "") {
+				d.Patch = nil
+				break
+			}
+		}
+	}
+	return list, nil
 }
 
 // Close writes what is buffered and returns the first error of the log.

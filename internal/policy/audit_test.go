@@ -256,3 +256,29 @@ func FuzzSuggestionsAreValidPolicies(f *testing.F) {
 		Check(s.Policy)
 	})
 }
+
+func TestDenialsOfAGuestAreCheckedAndKeepHonestPatches(t *testing.T) {
+	a := NewAudit(nil)
+	g := gate(t, "cli", put("/env/deny_keys", []string{"D"}), put("/env/enabled", true))
+	for _, d := range []Decision{
+		g.FS(OpFSRead, ".x", 0).Decision, g.FS(OpFSWrite, "a/b", 0).Decision, g.EnvGet("D"), g.NetConnect("a", 1),
+		g.DBSQLiteOpen("x", true, false), g.FS(OpFSRead, "/x", 0).Decision, gate(t, "postgres-client").DBConnect(PostgresDriver, "h", 5), gate(t, "sqlite-app").DBSQLiteOpen("z", true, false),
+	} {
+		a.Deny(d)
+	}
+	list, _ := a.Denials()
+	sent := mustJSON(t, list)
+	got, err := ParseDenials([]byte(sent))
+	if err != nil || mustJSON(t, got) != sent {
+		t.Errorf("%v\n got %s\nwant %s", err, mustJSON(t, got), sent)
+	}
+	forged := `[{"op":"env.get","target":"K","class":"denied","field":"env.allow_keys","count":1,"patch":[{"op":"add","path":"/fs/read_roots/-","value":"/"}]}]`
+	if got, err := ParseDenials([]byte(forged)); err != nil || got[0].Patch != nil {
+		t.Errorf("a forged patch came through: %v, %v", got, err)
+	}
+	for _, bad := range []string{`{}`, `[{"op":"x","count":1}]`, `[{"op":"env.get","count":0}]`, `[` + strings.Repeat(`{"op":"env.get","count":1},`, 64) + `{"op":"env.get","count":1}]`, strings.Repeat(" ", 1<<20)} {
+		if _, err := ParseDenials([]byte(bad)); err == nil {
+			t.Errorf("%.40s was accepted", bad)
+		}
+	}
+}

@@ -114,9 +114,11 @@ func (g *Gate) DBDriver(d Driver, query bool) Decision {
 
 // grantDB is the smallest db section that switches d on.
 func grantDB(d Driver) any {
-	return map[string]any{"enabled": true, "drivers": Drivers{
-		SQLite: d == SQLiteDriver, Postgres: d == PostgresDriver, MySQL: d == MySQLDriver, Redis: d == RedisDriver,
-	}}
+	drivers := map[string]bool{}
+	for _, known := range [...]Driver{SQLiteDriver, PostgresDriver, MySQLDriver, RedisDriver} {
+		drivers[string(known)] = known == d
+	}
+	return map[string]any{"enabled": true, "drivers": drivers}
 }
 
 // DBQuery decides one query, exec or cmd call of a driver that made queries

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"net/netip"
+	"path"
 	"strings"
 	"testing"
 )
@@ -587,4 +588,60 @@ func TestAnAllowingDecisionDoesNotAllocate(t *testing.T) {
 	if n > 1 { // the denied EnvGet boxes its patch
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func FuzzNoGrantReachesBeyondItsText(f *testing.F) {
+	f.Add("src", "src/a", "example.com", "src/tool", "example.com")
+	f.Add("../x", "x/../../y", "10.0.0.0/8", "src/../../bin/sh", "10.0.0.1")
+	f.Add("/", "./a/.", "::1-::9", "/bin/sh", "0:0::5")
+	f.Add(" a/ ", "a", "[FD00::1]", "a/", "fd00::1")
+	f.Fuzz(func(t *testing.T, root, name, host, exe, target string) {
+		p := load(t, "worker-parallel")
+		p.FS.Enabled, p.FS.DenyHidden, p.FS.ReadRoots = true, true, []string{root}
+		p.Process.AllowExecPrefixes = []string{root}
+		p.Net = Net{Enabled: true, AllowDNS: true, AllowTCP: true, AllowHosts: []Host{{host, []uint16{443}}}}
+		p, err := Load("p", Render(p))
+		if err != nil {
+			return
+		}
+		Check(p)
+		g := FromPolicy(p, Options{WorkDir: "/work"})
+		if d := g.FS(OpFSRead, name, 0); d.Allowed {
+			at := path.Join(g.ReadRoots()[d.Root].Path, d.Rel)
+			if at != "/work/"+d.Path || strings.Contains("/"+d.Path+"/", "/../") || hasHidden(d.Path) {
+				t.Fatalf("root %q admits %q as %q", root, name, at)
+			}
+		}
+		if d := g.FSReadFile(name); d.Allowed && !safePath(name) {
+			t.Fatalf("the unsafe path %q is admitted", name)
+		}
+		if run, d := g.ProcessExe(exe); d.Allowed {
+			if _, in := below(path.Join("/work", root), run); !in && !strings.HasPrefix(trimItem(root), "/") && trimItem(root) == root {
+				t.Fatalf("prefix %q runs %q", root, run)
+			}
+			if run != path.Clean(run) || run[0] != '/' {
+				t.Fatalf("%q is not clean and absolute", run)
+			}
+		}
+		g.NetConnect(target, 443)
+		if kind, _ := parseHost(unbracket(strings.TrimSpace(host))); kind == hostName && !strings.EqualFold(unbracket(strings.TrimSpace(host)), "localhost") {
+			for _, addr := range []string{"127.0.0.1", "::1", "169.254.169.254", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1"} {
+				if g.NetAddr(OpNetConnect, target, 443, netip.MustParseAddr(addr)).Allowed {
+					t.Fatalf("the name %q leads %q to %s", host, target, addr)
+				}
+			}
+		}
+		// Denying what was listed leaves nothing.
+		spec := "[" + unbracket(strings.TrimSpace(host)) + "]:*"
+		if parsed, err := parseHostSpec(spec, true); err != nil || parsed.host != lowerASCII(unbracket(strings.TrimSpace(host))) {
+			return
+		}
+		d, err := Derive("", "p", Render(p), Overrides{DenyHosts: []string{spec}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.Policy.Net.AllowHosts) != 0 {
+			t.Fatalf("%s leaves %v", spec, d.Policy.Net.AllowHosts)
+		}
+	})
 }

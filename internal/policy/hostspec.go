@@ -53,7 +53,7 @@ func badShape(deny bool) error {
 
 func parseHostSpec(text string, deny bool) (hostSpec, error) {
 	host, ports, ok := splitHostSpec(strings.TrimSpace(text))
-	if !ok {
+	if !ok || !utf8.ValidString(text) {
 		return hostSpec{}, badShape(deny)
 	}
 	spec := hostSpec{host: lowerASCII(host)}

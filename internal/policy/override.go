@@ -194,6 +194,8 @@ func parseRoots(flags []string) ([]string, error) {
 			return nil, usage("root path must be non-empty")
 		case utf8.RuneCountInString(root) > 4096:
 			return nil, usage("root path must be <= 4096 chars")
+		case !utf8.ValidString(root):
+			return nil, usage("root path must be UTF-8")
 		}
 		roots = append(roots, root)
 	}
