@@ -53,17 +53,21 @@ type arg struct {
 // args evaluates the arguments of a builtin from left to right.
 func (c *fn) args(e *ir.Expr) []arg {
 	out := make([]arg, len(e.Args))
-	for i, a := range e.Args {
-		out[i].local, out[i].typ = -1, a.Type
-		if c.late(e, i) {
-			continue
+	order := make([]int, 0, len(e.Args))
+	for i := range e.Args {
+		if !c.late(e, i) {
+			order = append(order, i)
 		}
-		c.evalArg(e, i, a, &out[i])
 	}
-	for i, a := range e.Args {
+	for i := range e.Args {
 		if c.late(e, i) {
-			c.evalArg(e, len(e.Args), a, &out[i])
+			order = append(order, i)
 		}
+	}
+	for at, i := range order {
+		a := e.Args[i]
+		out[i].local, out[i].typ = -1, a.Type
+		c.evalArg(e, order[at+1:], a, &out[i])
 	}
 	return out
 }
@@ -82,7 +86,9 @@ func (c *fn) late(e *ir.Expr, i int) bool {
 	return false
 }
 
-func (c *fn) evalArg(e *ir.Expr, i int, a *ir.Expr, out *arg) {
+// evalArg evaluates argument a of e; later are the indexes of those that are
+// evaluated after it.
+func (c *fn) evalArg(e *ir.Expr, later []int, a *ir.Expr, out *arg) {
 	f := c.f
 	place := a
 	if a.Op == ir.OpAsView {
@@ -93,7 +99,7 @@ func (c *fn) evalArg(e *ir.Expr, i int, a *ir.Expr, out *arg) {
 		c.charge(c.plan.before[a])
 		out.w = []wasm.X{wasm.K(a.Imm)}
 		return
-	case place.Op == ir.OpGet && c.stable(place.Local, e.Args[min(i+1, len(e.Args)):]):
+	case place.Op == ir.OpGet && c.stable(place.Local, e.Args, later):
 		c.charge(c.plan.before[a])
 		if place != a {
 			c.charge(c.plan.before[place])
@@ -122,12 +128,12 @@ func (c *fn) evalArg(e *ir.Expr, i int, a *ir.Expr, out *arg) {
 
 // stable reports whether evaluating later arguments certainly leaves the
 // local alone. It looks at simple expressions only.
-func (c *fn) stable(l ir.LocalID, later []*ir.Expr) bool {
+func (c *fn) stable(l ir.LocalID, args []*ir.Expr, later []int) bool {
 	if _, ok := c.frameOff[l]; ok {
 		return len(later) == 0
 	}
-	for _, e := range later {
-		if !simple(e, l, 4) {
+	for _, i := range later {
+		if !simple(args[i], l, 4) {
 			return false
 		}
 	}
