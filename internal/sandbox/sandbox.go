@@ -101,6 +101,9 @@ type Spec struct {
 	// Ports are what the guest may do with TCP itself. Only the os backend has a
 	// network to restrict; in every other backend the guest has none.
 	Ports Ports
+	// Exec are absolute host paths of programs that the guest may start. Only the
+	// os backend needs the list; elsewhere the mounts decide what there is to start.
+	Exec []string
 	// Limits are the resource limits.
 	Limits Limits
 	// JobDir is the job's private directory on the host, or empty. It is not

@@ -21,6 +21,8 @@ import (
 
 	"x07/internal/sandbox"
 	"x07/internal/sandbox/gvisor/wire"
+	"x07/internal/sandbox/internal/pipes"
+	"x07/internal/sandbox/internal/userns"
 )
 
 const (
@@ -55,8 +57,8 @@ func (b *Backend) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Guest, 
 	case err := <-g.started:
 		if err != nil {
 			g.Kill()
-			st := g.Wait()
-			return nil, fmt.Errorf("start guest kernel: %w", errors.Join(err, st.Err))
+			g.Wait()
+			return nil, fmt.Errorf("start guest kernel: %w", err)
 		}
 		return g, nil
 	case <-ctx.Done():
@@ -75,42 +77,42 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var files fileSet
-	defer files.closeAll()
+	var files pipes.Set
+	defer files.Close()
 
-	null, err := files.open(os.DevNull, os.O_RDWR)
+	null, err := files.Open(os.DevNull, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	program, err := files.open(spec.Command[0], os.O_RDONLY)
+	program, err := files.Open(spec.Command[0], os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("open runner: %w", err)
 	}
-	bootR, bootW, err := files.pipe()
+	bootR, bootW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	statusR, statusW, err := files.pipe()
+	statusR, statusW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	lifeR, lifeW, err := files.pipe()
+	lifeR, lifeW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stdinR, stdinW, err := files.pipe()
+	stdinR, stdinW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stdoutR, stdoutW, err := files.pipe()
+	stdoutR, stdoutW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	stderrR, stderrW, err := files.pipe()
+	stderrR, stderrW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	logR, logW, err := files.pipe()
+	logR, logW, err := files.Pipe()
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 	if stderrCap <= 0 {
 		stderrCap = defaultStderr
 	}
-	maps, err := idMaps()
+	maps, err := userns.Identity()
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +144,8 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 		ExtraFiles: padded([]*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program}),
 		SysProcAttr: &syscall.SysProcAttr{
 			Cloneflags:                 namespaces,
-			UidMappings:                maps.uids,
-			GidMappings:                maps.gids,
+			UidMappings:                maps.UIDs,
+			GidMappings:                maps.GIDs,
 			GidMappingsEnableSetgroups: os.Geteuid() == 0,
 			AmbientCaps:                setupCapabilities,
 			Pdeathsig:                  syscall.SIGKILL,
@@ -155,15 +157,15 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 		life:    lifeW,
 		started: make(chan error, 1),
 		done:    make(chan struct{}),
-		stderr:  capture{cap: stderrCap},
-		log:     capture{cap: logBytes},
+		stderr:  pipes.Capture{Cap: stderrCap},
+		log:     pipes.Capture{Cap: logBytes},
 	}
-	g.stream = stream{r: stdoutR, w: stdinW}
+	g.stream = pipes.Stream{R: stdoutR, W: stdinW}
 	if err := g.spawn(); err != nil {
 		return nil, err
 	}
 	// From here on the guest owns the host's ends.
-	files.release(lifeW, stdinW, stdoutR, stderrR, statusR, logR)
+	files.Release(lifeW, stdinW, stdoutR, stderrR, statusR, logR)
 	go g.watch(statusR, stderrR, logR)
 	// The document can be larger than a pipe; x07-sentry reads it first thing. If
 	// it dies before that, watch reports the death.
@@ -211,12 +213,12 @@ func bootDocument(spec sandbox.Spec, opts Options) ([]byte, error) {
 type guest struct {
 	cmd     *exec.Cmd
 	life    *os.File
-	stream  stream
+	stream  pipes.Stream
 	started chan error // one value: nil once the guest's first process exists
 	done    chan struct{}
 	exited  chan error // cmd.Wait's result
-	stderr  capture
-	log     capture
+	stderr  pipes.Capture
+	log     pipes.Capture
 
 	mu     sync.Mutex
 	dead   bool // the process has been waited for; its pid is not ours any more
@@ -254,8 +256,8 @@ func (g *guest) spawn() error {
 func (g *guest) watch(status, stderr, log *os.File) {
 	var readers sync.WaitGroup
 	readers.Add(2)
-	go func() { defer readers.Done(); g.stderr.drain(stderr) }()
-	go func() { defer readers.Done(); g.log.drain(log) }()
+	go func() { defer readers.Done(); g.stderr.Drain(stderr) }()
+	go func() { defer readers.Done(); g.log.Drain(log) }()
 
 	var st sandbox.ExitStatus
 	ended, failed := false, ""
@@ -303,11 +305,16 @@ func (g *guest) watch(status, stderr, log *os.File) {
 	default:
 		st.Signal, st.Code, st.Err = g.deathOfSentry(waitErr)
 	}
-	st.Stderr = g.stderr.bytes()
+	st.Stderr = g.stderr.Bytes()
 	g.mu.Lock()
 	g.status = st
 	g.mu.Unlock()
-	g.reportStart(cmp(st.Err, errors.New("guest kernel ended before the guest had started")))
+	// Without effect when the start was reported.
+	if st.Err == nil {
+		g.reportStart(errors.New("guest kernel ended before the guest had started"))
+	} else {
+		g.reportStart(st.Err)
+	}
 	close(g.done)
 }
 
@@ -321,7 +328,7 @@ func (g *guest) deathOfSentry(waitErr error) (signal, code int, err error) {
 	if ws.Signaled() && ws.Signal() == syscall.SIGKILL {
 		return int(syscall.SIGKILL), 128 + int(syscall.SIGKILL), nil
 	}
-	said := strings.TrimSpace(string(bytes.ToValidUTF8(g.log.bytes(), nil)))
+	said := strings.TrimSpace(string(bytes.ToValidUTF8(g.log.Bytes(), nil)))
 	if said == "" {
 		said = "it said nothing"
 	}
@@ -370,90 +377,4 @@ func (g *guest) signal(sig syscall.Signal) {
 	if !g.dead {
 		_ = g.cmd.Process.Signal(sig)
 	}
-}
-
-// stream joins the two pipes.
-type stream struct{ r, w *os.File }
-
-func (s stream) Read(p []byte) (int, error)  { return s.r.Read(p) }
-func (s stream) Write(p []byte) (int, error) { return s.w.Write(p) }
-
-// CloseWrite signals end of file to the guest and leaves the other direction open.
-func (s stream) CloseWrite() error { return s.w.Close() }
-
-// Close closes both directions.
-func (s stream) Close() error { return errors.Join(s.w.Close(), s.r.Close()) }
-
-// capture keeps the first bytes of a stream and drops the rest.
-type capture struct {
-	cap int
-	mu  sync.Mutex
-	buf []byte
-}
-
-func (c *capture) drain(f *os.File) {
-	defer f.Close()
-	chunk := make([]byte, 8<<10)
-	for {
-		n, err := f.Read(chunk)
-		c.mu.Lock()
-		c.buf = append(c.buf, chunk[:min(n, c.cap-len(c.buf))]...)
-		c.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (c *capture) bytes() []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.buf
-}
-
-// fileSet closes what a failed or finished start leaves open.
-type fileSet struct{ open_ []*os.File }
-
-func (s *fileSet) open(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag, 0)
-	if err == nil {
-		s.open_ = append(s.open_, f)
-	}
-	return f, err
-}
-
-func (s *fileSet) pipe() (r, w *os.File, err error) {
-	r, w, err = os.Pipe()
-	if err != nil {
-		return nil, nil, fmt.Errorf("make pipe: %w", err)
-	}
-	s.open_ = append(s.open_, r, w)
-	return r, w, nil
-}
-
-func (s *fileSet) release(files ...*os.File) {
-	kept := s.open_[:0]
-	for _, f := range s.open_ {
-		mine := true
-		for _, g := range files {
-			mine = mine && f != g
-		}
-		if mine {
-			kept = append(kept, f)
-		}
-	}
-	s.open_ = kept
-}
-
-func (s *fileSet) closeAll() {
-	for _, f := range s.open_ {
-		f.Close()
-	}
-}
-
-func cmp(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }

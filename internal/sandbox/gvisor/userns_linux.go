@@ -7,54 +7,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"x07/internal/sandbox"
 )
-
-// idMapping is how users and groups of the host appear in x07-sentry's user
-// namespace: under their own numbers, so that file ownership means the same on
-// both sides.
-type idMapping struct{ uids, gids []syscall.SysProcIDMap }
-
-// idMaps returns the mapping for whoever runs x07. An ordinary user may map
-// only himself; root maps everybody it knows itself.
-func idMaps() (idMapping, error) {
-	if os.Geteuid() != 0 {
-		return idMapping{
-			uids: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
-			gids: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
-		}, nil
-	}
-	uids, err := identity("/proc/self/uid_map")
-	if err != nil {
-		return idMapping{}, err
-	}
-	gids, err := identity("/proc/self/gid_map")
-	if err != nil {
-		return idMapping{}, err
-	}
-	return idMapping{uids: uids, gids: gids}, nil
-}
-
-// identity maps every id that exists in this process's user namespace to itself.
-func identity(path string) ([]syscall.SysProcIDMap, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read id map: %w", err)
-	}
-	var out []syscall.SysProcIDMap
-	for line := range strings.Lines(string(data)) {
-		var inside, outside, size int
-		if _, err := fmt.Sscan(line, &inside, &outside, &size); err != nil {
-			return nil, fmt.Errorf("parse id map %s: %q: %w", path, line, err)
-		}
-		out = append(out, syscall.SysProcIDMap{ContainerID: inside, HostID: inside, Size: size})
-	}
-	return out, nil
-}
 
 // obstacle returns why a guest cannot start here, and what would help.
 func (b *Backend) obstacle() (reason, fix string) {

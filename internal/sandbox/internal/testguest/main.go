@@ -20,21 +20,28 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"x07/internal/sandbox/oslevel"
 )
 
 // deeds are what a test can ask for.
 var deeds = map[string]func(args []string) error{
-	"echo":   echo,
-	"hello":  func([]string) error { fmt.Println("hello"); return nil },
-	"exit":   func(a []string) error { n, _ := strconv.Atoi(a[0]); os.Exit(n); return nil },
-	"env":    func([]string) error { fmt.Println(strings.Join(os.Environ(), "\n")); return nil },
-	"read":   func(a []string) error { b, err := os.ReadFile(a[0]); os.Stdout.Write(b); return err },
-	"write":  func(a []string) error { return os.WriteFile(a[0], []byte(a[1]), 0o644) },
-	"mkdir":  func(a []string) error { return os.MkdirAll(a[0], 0o755) },
-	"remove": func(a []string) error { return os.Remove(a[0]) },
-	"rename": func(a []string) error { return os.Rename(a[0], a[1]) },
-	"link":   func(a []string) error { return os.Symlink(a[0], a[1]) },
-	"list":   list,
+	"echo":       echo,
+	"unconfined": func([]string) error { fmt.Println("free"); return nil },
+	"getppid":    func([]string) error { fmt.Println(os.Getppid()); return nil },
+	"ptrace":     func(a []string) error { n, _ := strconv.Atoi(a[0]); return syscall.PtraceAttach(n) },
+	"truncate":   func(a []string) error { return os.Truncate(a[0], 0) },
+	"setsid":     func([]string) error { _, err := syscall.Setsid(); return err },
+	"hello":      func([]string) error { fmt.Println("hello"); return nil },
+	"exit":       func(a []string) error { n, _ := strconv.Atoi(a[0]); os.Exit(n); return nil },
+	"env":        func([]string) error { fmt.Println(strings.Join(os.Environ(), "\n")); return nil },
+	"read":       func(a []string) error { b, err := os.ReadFile(a[0]); os.Stdout.Write(b); return err },
+	"write":      func(a []string) error { return os.WriteFile(a[0], []byte(a[1]), 0o644) },
+	"mkdir":      func(a []string) error { return os.MkdirAll(a[0], 0o755) },
+	"remove":     func(a []string) error { return os.Remove(a[0]) },
+	"rename":     func(a []string) error { return os.Rename(a[0], a[1]) },
+	"link":       func(a []string) error { return os.Symlink(a[0], a[1]) },
+	"list":       list,
 	"stderr": func(a []string) error {
 		n, _ := strconv.Atoi(a[0])
 		_, err := os.Stderr.Write(make([]byte, n))
@@ -53,9 +60,16 @@ var deeds = map[string]func(args []string) error{
 	"polite":   polite,
 	"memory":   memory,
 	"fill":     fill,
-	"fork":     fork,
-	"threads":  threads,
-	"files":    files,
+	"forkwait": func(a []string) error {
+		if err := fork(a); err != nil {
+			return err
+		}
+		time.Sleep(time.Hour)
+		return nil
+	},
+	"fork":    fork,
+	"threads": threads,
+	"files":   files,
 	"dial": func(a []string) error {
 		c, err := net.DialTimeout(a[0], a[1], time.Second)
 		if err == nil {
@@ -81,6 +95,14 @@ var deeds = map[string]func(args []string) error{
 }
 
 func main() {
+	// The os backend's guests confine themselves, unless a test wants to see what
+	// happens to one that does not.
+	if len(os.Args) < 2 || os.Args[1] != "unconfined" {
+		if _, err := oslevel.Enter(); err != nil {
+			fmt.Fprintln(os.Stderr, "testguest:", err)
+			os.Exit(65)
+		}
+	}
 	if len(os.Args) < 2 || deeds[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "testguest: unknown deed")
 		os.Exit(64)
