@@ -82,8 +82,8 @@ func AppendCanonicalType(b []byte, t *TypeRef) []byte {
 }
 
 // AppendCanonicalJSON appends a generic JSON value (nil, bool, string,
-// json.Number, float64, int, int32, int64, []any, []string, map[string]any)
-// with sorted keys and no white space. It panics on any other type, which
+// json.Number, float64, int, int32, int64, []any, []string, map[string]any, or
+// an *Expr in its place) with sorted keys and no white space. It panics on any other type, which
 // only a programming error can bring here.
 func AppendCanonicalJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
@@ -95,6 +95,8 @@ func AppendCanonicalJSON(b []byte, v any) []byte {
 		return AppendCanonicalString(b, v)
 	case json.Number:
 		return append(b, canonicalNumber(string(v))...)
+	case *Expr:
+		return AppendCanonicalExpr(b, v)
 	case float64:
 		return append(b, formatFloat(v)...)
 	case int:

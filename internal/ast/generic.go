@@ -100,10 +100,15 @@ func (t *TypeRef) Generic() any {
 	return out
 }
 
+// MarshalJSON is the canonical form of e, for encoding/json.
+func (e *Expr) MarshalJSON() ([]byte, error) { return AppendCanonicalExpr(nil, e), nil }
+
 // Clone copies a generic JSON value so that a change to one copy cannot be
-// seen in the other.
+// seen in the other. An *Expr becomes the generic value that it stands for.
 func Clone(v any) any {
 	switch v := v.(type) {
+	case *Expr:
+		return v.Generic()
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -123,7 +128,12 @@ func Clone(v any) any {
 // Equal compares generic JSON values: objects without regard to order,
 // numbers by their canonical text.
 func Equal(a, b any) bool {
+	if e, ok := b.(*Expr); ok {
+		b = e.Generic()
+	}
 	switch a := a.(type) {
+	case *Expr:
+		return Equal(a.Generic(), b)
 	case []any:
 		b, ok := b.([]any)
 		if !ok || len(a) != len(b) {

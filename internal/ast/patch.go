@@ -7,10 +7,12 @@ import (
 
 // PatchOp is one operation of a JSON Patch (RFC 6902).
 type PatchOp struct {
-	Op    string // add, remove, replace, move, copy or test
-	Path  string
-	From  string // move and copy
-	Value any    // add, replace and test: a generic JSON value
+	Op   string // add, remove, replace, move, copy or test
+	Path string
+	From string // move and copy
+	// Value is for add, replace and test: a generic JSON value, in which an
+	// *Expr may stand for what it is. It must not be changed.
+	Value any
 }
 
 // patchFields says which members an operation needs besides op and path.

@@ -169,16 +169,15 @@ func replaceOp(path string, value any) ast.PatchOp {
 }
 
 // list builds a generic list out of a head and parts, which may be
-// expressions or generic values.
+// expressions or generic values. Expressions are shared, not copied: fixes of
+// nested nodes repeat each other's insides.
 func list(parts ...any) []any {
 	out := make([]any, 0, len(parts))
 	for _, p := range parts {
 		switch p := p.(type) {
-		case *ast.Expr:
-			out = append(out, p.Generic())
 		case []*ast.Expr:
 			for _, e := range p {
-				out = append(out, e.Generic())
+				out = append(out, e)
 			}
 		default:
 			out = append(out, p)

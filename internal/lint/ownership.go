@@ -162,7 +162,7 @@ func viewedNames(e *ast.Expr) map[string]bool {
 // renameViews copies e with every ["bytes.view",x] made a view of tmp.
 func renameViews(e *ast.Expr, x, tmp string) any {
 	if e.Kind != ast.List {
-		return e.Generic()
+		return e
 	}
 	if name, ok := viewedName(e); ok && name == x {
 		return list("bytes.view", tmp)

@@ -267,7 +267,7 @@ func (in *inferrer) elaborate(failed bool) {
 		last := &in.out[len(in.out)-1]
 		last.Stage = diag.StageRewrite
 		last.Quickfix = &diag.Quickfix{Note: "Insert tapp", Patch: []ast.PatchOp{
-			{Op: "test", Path: ptr, Value: c.call.Generic()}, replaceOp(ptr, tapp)}}
+			{Op: "test", Path: ptr, Value: c.call}, replaceOp(ptr, tapp)}}
 	}
 }
 
