@@ -40,6 +40,14 @@ func solve(expr string) string { return with("solve", expr) }
 
 func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 
+func manyTypeParams(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,{"name":"A%d"}`, i+1)
+	}
+	return b.String()
+}
+
 func TestEveryParseErrorHasItsTextAndPointer(t *testing.T) {
 	const types = `(expected i32, u32, bytes, bytes_view, vec_u8, option_i32, option_bytes, option_bytes_view, result_i32, result_bytes, result_bytes_view, result_result_bytes, iface, ptr_const_u8, ptr_mut_u8, ptr_const_void, ptr_mut_void, ptr_const_i32, or ptr_mut_i32)`
 	for _, c := range []struct{ src, want string }{
@@ -85,6 +93,7 @@ func TestEveryParseErrorHasItsTextAndPointer(t *testing.T) {
 		{defn(`"name":"other.f"`), `defn name must start with "main.", got "other.f" at /decls/0/name`},
 		{decl(`{"kind":"defn","name":"main.f","params":[],"result":"i32","body":0},{"kind":"extern","name":"main.f"}`), `duplicate function name: "main.f" at /decls/1/name`},
 		{defn(`"type_params":1`), `type_params must be an array at /decls/0/type_params`},
+		{defn(`"type_params":[{"name":"A0"}` + manyTypeParams(1024) + `]`), `type_params has too many items (at most 1024 are accepted) at /decls/0/type_params`},
 		{defn(`"type_params":[1]`), `type_params item must be an object at /decls/0/type_params/0`},
 		{defn(`"type_params":[{"name":"1"}]`), `invalid local name start (must be [A-Za-z_]): "1" at /decls/0/type_params/0/name`},
 		{defn(`"type_params":[{"name":"A"},{"name":"A"}]`), `duplicate type param name: "A" at /decls/0/type_params/1/name`},

@@ -18,6 +18,9 @@ const (
 // SupportedSchemas is the list of accepted versions as messages show it.
 const SupportedSchemas = Schema030 + ", " + Schema040 + ", " + Schema050
 
+// maxTypeParams is how many type parameters one function may declare.
+const maxTypeParams = 1024
+
 // ParseError says what is wrong with a document, and where.
 type ParseError struct {
 	Message string
@@ -337,6 +340,9 @@ func (p *parser) typeParams(d *Decl, fields []field) error {
 		at := ptr + "/" + strconv.Itoa(n)
 		if p.kind(pos) != '{' {
 			return errAt(at, "type_params item must be an object")
+		}
+		if n >= maxTypeParams {
+			return errAt(ptr, "type_params has too many items (at most %d are accepted)", maxTypeParams)
 		}
 		fields := scanFields(p.s, pos, nil)
 		var tp TypeParam

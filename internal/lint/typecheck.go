@@ -206,10 +206,13 @@ func (in *inferrer) firstFailure() {
 		return cmp.Or(cmp.Compare(a.ptr, b.ptr), cmp.Compare(a.origin, b.origin),
 			cmp.Compare(a.callee, b.callee), cmp.Compare(a.arg, b.arg))
 	})
+	// The equations after the first that fails are solved silently: they may
+	// still tell the type arguments of calls that have nothing to do with it.
+	reported := false
 	for _, c := range sorted {
-		if reason := in.unify(c.want, c.got, 0); reason != "" {
+		if reason := in.unify(c.want, c.got, 0); reason != "" && !reported {
 			in.mismatch(c.constraint, c.ptr, reason)
-			return
+			reported = true
 		}
 	}
 }
