@@ -204,3 +204,12 @@ func fileDigest(path string) map[string]any {
 	sum := sha256.Sum256(b)
 	return map[string]any{"path": path, "sha256": hex.EncodeToString(sum[:]), "bytes_len": len(b)}
 }
+
+// The schema ids of reports that are not envelopes of one command.
+const (
+	EventsSchema = "x07.tool.events@0.1.0"
+	DocSchema    = "x07.doc.report@0.1.0"
+)
+
+// Whole is b as one generic JSON value; ok is false when it is anything else.
+func Whole(b []byte) (v any, ok bool) { return wholeJSON(b) }
