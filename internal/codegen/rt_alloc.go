@@ -303,7 +303,10 @@ func (g *gen) rtAllocZero() *wasm.Func {
 		f.Let(g.vars.high, high)
 		f.Let(wasm.Call(g.rtAlloc(), n, site), p)
 		// A large block above the old high-water mark was never used.
-		f.When(wasm.Or(wasm.LeU(n, wasm.K(smallMax)), wasm.LtU(p, high)), func() { f.Fill(p, wasm.K(0), n) })
+		f.When(wasm.Or(wasm.LeU(n, wasm.K(smallMax)), wasm.LtU(p, high)), func() {
+			f.Fill(p, wasm.K(0), n)
+			g.work(f, n)
+		})
 		f.Push(p)
 	})
 }
@@ -324,6 +327,7 @@ func (g *gen) rtCopy() *wasm.Func {
 		p := f.Var(wasm.I32, wasm.Call(g.rtAlloc(), n, site))
 		f.Copy(p, src, n)
 		g.countCopy(f, n)
+		g.work(f, n)
 		f.Push(p)
 	})
 }
