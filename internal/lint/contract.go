@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"x07/internal/ast"
 )
@@ -27,7 +28,7 @@ type witness struct {
 
 // pureHeads are the heads that a contract may use, besides every head that
 // starts with option_ or result_.
-var pureHeads = func() map[string]bool {
+var pureHeads = sync.OnceValue(func() map[string]bool {
 	pure := map[string]bool{}
 	for _, h := range strings.Fields(`begin let if
 		+ - * / % = != < <= > >= <u <=u >u >=u <<u >>u & | ^
@@ -36,7 +37,7 @@ var pureHeads = func() map[string]bool {
 		pure[h] = true
 	}
 	return pure
-}()
+})
 
 // clauses checks one list of contract clauses of a function whose parameters
 // are bound.
@@ -65,7 +66,7 @@ func (in *inferrer) pure(e *ast.Expr) {
 		return
 	}
 	switch head := e.Head(); {
-	case pureHeads[head], strings.HasPrefix(head, "option_"), strings.HasPrefix(head, "result_"):
+	case pureHeads()[head], strings.HasPrefix(head, "option_"), strings.HasPrefix(head, "result_"):
 	case head == "unsafe" || head == "set" || head == "for" || head == "return" || head == "try":
 		in.impure(e, "disallowed form", head)
 	case head == "tapp" && len(e.Items) > 1 && e.Items[1].Kind == ast.Atom:

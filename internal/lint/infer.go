@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"x07/internal/ast"
 	"x07/internal/types"
@@ -16,7 +17,7 @@ type signature struct {
 
 // builtins are the heads whose types the local typechecker knows. The list is
 // part of the language's tooling: what is not on it is not checked here.
-var builtins = func() map[string]signature {
+var builtins = sync.OnceValue(func() map[string]signature {
 	table := map[string]signature{
 		"bytes.alloc":          {[]*ty{tyI32}, tyBytes},
 		"bytes.len":            {[]*ty{tyView}, tyI32},
@@ -37,7 +38,7 @@ var builtins = func() map[string]signature {
 		table[op] = signature{[]*ty{tyI32, tyI32}, tyI32}
 	}
 	return table
-}()
+})
 
 // containers are the builtins called through tapp, with how many type
 // arguments they take.
@@ -100,7 +101,7 @@ func (in *inferrer) infer(e *ast.Expr) *ty {
 	if d := in.decls[head]; d != nil {
 		return in.call(e, d, args)
 	}
-	if sig, ok := builtins[head]; ok {
+	if sig, ok := builtins()[head]; ok {
 		if len(args) != len(sig.params) {
 			in.arity(e, head, len(sig.params), len(args))
 			in.inferAll(args)

@@ -29,17 +29,19 @@ func Validate(src []byte) ([]diag.Diagnostic, error) {
 			version = v
 		}
 	}
+	var violations []schemas.Violation
+	var out []diag.Diagnostic
 	switch version {
 	case ast.Schema030, ast.Schema040, ast.Schema050:
+		schema, err := schemas.Compile(version)
+		if err != nil {
+			return nil, err
+		}
+		violations = schema.Validate(doc, maxViolations)
 	default:
-		return []diag.Diagnostic{unsupported(version)}, nil
+		out = append(out, unsupported(version))
 	}
-	schema, err := schemas.Compile(version)
-	if err != nil {
-		return nil, err
-	}
-	var out []diag.Diagnostic
-	for _, v := range schema.Validate(doc, maxViolations) {
+	for _, v := range violations {
 		out = append(out, diag.Diagnostic{Code: "X07-SCHEMA-0001", Severity: diag.SeverityError, Stage: diag.StageParse,
 			Message: v.Message(), Loc: diag.At(v.Pointer),
 			Data: map[string]any{"instance_path": v.Pointer, "schema_path": v.SchemaPath}})

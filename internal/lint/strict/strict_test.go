@@ -43,7 +43,7 @@ var samples = []struct {
 	{doc("0.5.0", "entry", `{"kind":"defn","name":"main.f","params":[{"name":"x","ty":["t","a"]}],"result":["option"],"body":0}`, `,"solve":0`),
 		[]string{"X07-SCHEMA-0001 /decls/0/params/0/ty/1 /$defs/type_param_name/pattern", "X07-SCHEMA-0001 /decls/0/result /$defs/type/else/else/minItems", "X07-X07AST-PARSE-0001 /decls/0/result "}},
 	{doc("0.3.0", "entry", `{"kind":"defn","name":"main.f","params":[],"result":["option","i32"],"body":0}`, `,"solve":0`), []string{"X07-SCHEMA-0001 /decls/0/result /$defs/type_name/type"}},
-	{doc("9.9.9", "entry", "", ""), []string{"X07-SCHEMA-0002 /schema_version "}},
+	{doc("9.9.9", "entry", "", ""), []string{"X07-SCHEMA-0002 /schema_version ", "X07-X07AST-PARSE-0001 /schema_version "}},
 	{`[]`, []string{"X07-SCHEMA-0001  /type", "X07-X07AST-PARSE-0001  "}},
 }
 
