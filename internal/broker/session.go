@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
+	"x07/internal/engine"
 	"x07/internal/guest/wire"
 	"x07/internal/policy"
 )
@@ -234,4 +235,25 @@ func acceptStreams(ctx context.Context, session *yamux.Session, serve func(conte
 			serve(ctx, s)
 		}()
 	}
+}
+
+// Result is the outcome in the engine's terms, for callers that treat runs in
+// process and in guests alike.
+func (o Outcome) Result() engine.Result {
+	r := engine.Result{
+		Output:   o.Output,
+		ExitCode: int(o.ExitCode),
+		Exited:   o.Exited,
+		Stats:    o.Stats,
+		CPU:      o.CPU,
+		Wall:     o.Wall,
+		Startup:  o.Startup,
+	}
+	if o.Error != "" {
+		r.Err = errors.New(o.Error)
+	}
+	if t := o.Trap; t != nil {
+		r.Trap = &engine.Trap{Message: t.Message, Module: t.Module, Func: t.Func, Ptr: t.Ptr, Status: t.Status}
+	}
+	return r
 }

@@ -47,7 +47,7 @@ func TestAJobCrossesTheBoundaryAndItsStreamsComeBack(t *testing.T) {
 		typed, _ := io.ReadAll(s.Stdin)
 		fmt.Fprintf(s.Stdout, "got %s", typed)
 		io.WriteString(s.Stderr, "warned")
-		return wire.Response{ExitCode: 7, WallMillis: 3}, bytes.Repeat([]byte("o"), 200_000)
+		return wire.Response{ExitCode: 7, Wall: 3}, bytes.Repeat([]byte("o"), 200_000)
 	})
 	if err != nil || out.Error != "" || out.ExitCode != 7 || len(out.Output) != 200_000 {
 		t.Fatalf("%v, %+v, %d bytes", err, out.Response, len(out.Output))

@@ -18,7 +18,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"x07/internal/engine"
 	"x07/internal/policy"
 )
 
@@ -71,19 +73,16 @@ type Request struct {
 	// Env are the variables that the program may read.
 	Env map[string]string `json:"env,omitempty"`
 	// Limits of the run.
-	Fuel           uint64 `json:"fuel,omitempty"`             // units; 0: no limit
-	MaxMemoryBytes uint64 `json:"max_memory_bytes"`           // program heap
-	MaxOutputBytes uint64 `json:"max_output_bytes"`           // program output
-	CPUMillis      uint64 `json:"cpu_ms,omitempty"`           // 0: no limit
-	WallMillis     uint64 `json:"wall_ms,omitempty"`          // 0: no limit
-	MaxStderrBytes uint64 `json:"max_stderr_bytes,omitempty"` // 0: no limit
+	Fuel           uint64 `json:"fuel,omitempty"`    // units; 0: no limit
+	MaxMemoryBytes uint64 `json:"max_memory_bytes"`  // program heap
+	MaxOutputBytes uint64 `json:"max_output_bytes"`  // program output
+	CPUMillis      uint64 `json:"cpu_ms,omitempty"`  // 0: no limit
+	WallMillis     uint64 `json:"wall_ms,omitempty"` // 0: no limit
 	// ArtifactBytes and InputBytes announce what the frames will carry.
 	ArtifactBytes uint64 `json:"artifact_bytes"`
 	InputBytes    uint64 `json:"input_bytes"`
 	// Audit asks for audit records of every effect.
 	Audit bool `json:"audit,omitempty"`
-	// DebugBorrowChecks adds debug_stats to the statistics.
-	DebugBorrowChecks bool `json:"debug_borrow_checks,omitempty"`
 }
 
 // Response is how a run ended.
@@ -95,12 +94,13 @@ type Response struct {
 	// Trap is nil when the program ended normally.
 	Trap *Trap `json:"trap,omitempty"`
 	// Stats is the statistics object; absent after a trap.
-	Stats json.RawMessage `json:"stats,omitempty"`
-	// CPUMillis and WallMillis are what the run took inside the guest.
-	CPUMillis  uint64 `json:"cpu_ms"`
-	WallMillis uint64 `json:"wall_ms"`
-	// TimedOut tells which limit ended the run: "cpu", "wall" or "".
-	TimedOut string `json:"timed_out,omitempty"`
+	Stats *engine.Stats `json:"stats,omitempty"`
+	// Exited says that the program ended through os.process.exit.
+	Exited bool `json:"exited,omitempty"`
+	// CPU, Wall and Startup are what the run took inside the guest.
+	CPU     time.Duration `json:"cpu_ns"`
+	Wall    time.Duration `json:"wall_ns"`
+	Startup time.Duration `json:"startup_ns"`
 	// Denials are what the gate refused, capped.
 	Denials []policy.Denial `json:"denials,omitempty"`
 	// Notes are restrictions that the guest could not apply.
@@ -113,6 +113,8 @@ type Trap struct {
 	Module  string `json:"module,omitempty"`
 	Func    string `json:"fn,omitempty"`
 	Ptr     string `json:"ptr,omitempty"`
+	// Status is the exit status of a process that died of this trap.
+	Status int `json:"status,omitempty"`
 }
 
 // ErrProtocol marks a violation by the other end.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"x07/internal/engine"
 	"x07/internal/policy"
 )
 
@@ -83,9 +84,9 @@ func TestResponsesAreValidated(t *testing.T) {
 		"escape sequence":     {Error: "\x1b[2J"},
 		"invalid UTF-8":       {Trap: &Trap{Message: "\xff"}},
 		"giant message":       {Trap: &Trap{Message: strings.Repeat("x", maxText+1)}},
-		"unknown limit":       {TimedOut: "soon"},
-		"stats after a trap":  {Trap: &Trap{Message: "x"}, Stats: []byte("{}")},
-		"stats not JSON":      {Stats: []byte("{")},
+		"impossible status":   {ExitCode: 256},
+		"negative time":       {Wall: -1},
+		"stats after a trap":  {Trap: &Trap{Message: "x"}, Stats: &engine.Stats{}},
 		"unknown operation":   {Denials: []policy.Denial{{Op: "fs.format_disk"}}},
 		"flood of denials":    {Denials: make([]policy.Denial, maxDenials+1)},
 		"flood of notes":      {Notes: make([]string, maxNotes+1)},
