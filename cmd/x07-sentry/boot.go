@@ -191,7 +191,7 @@ func guestSpec(b *wire.Boot) *specs.Spec {
 			Args:            b.Args,
 			Env:             b.Env,
 			Cwd:             b.Dir,
-			Capabilities:    &specs.LinuxCapabilities{},
+			Capabilities:    guestCapabilities(),
 			NoNewPrivileges: true,
 			Rlimits:         rlimits(b.Limits),
 		},
@@ -214,6 +214,22 @@ func guestSpec(b *wire.Boot) *specs.Spec {
 		})
 	}
 	return spec
+}
+
+// rootGuestCapabilities let the programs of root use files of other users below
+// the mounts, as they could without a sandbox. They mean nothing outside the
+// guest, and in it nothing beyond what the mounts allow.
+var rootGuestCapabilities = []string{"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER"}
+
+func guestCapabilities() *specs.LinuxCapabilities {
+	if os.Getuid() != 0 {
+		return &specs.LinuxCapabilities{}
+	}
+	return &specs.LinuxCapabilities{
+		Bounding:  rootGuestCapabilities,
+		Effective: rootGuestCapabilities,
+		Permitted: rootGuestCapabilities,
+	}
 }
 
 // rlimits are the limits that the guest kernel applies per guest process.

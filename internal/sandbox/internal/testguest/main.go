@@ -67,6 +67,8 @@ var deeds = map[string]func(args []string) error{
 		time.Sleep(time.Hour)
 		return nil
 	},
+	"pipes":   fillPipes,
+	"race":    race,
 	"fork":    fork,
 	"threads": threads,
 	"files":   files,
@@ -264,4 +266,43 @@ func run(args []string) error {
 	defer w.Flush()
 	w.Write(out)
 	return err
+}
+
+// fillPipes makes pipes and fills them: memory of the kernel, not of a process.
+func fillPipes(args []string) error {
+	n, _ := strconv.Atoi(args[0])
+	block := make([]byte, 1<<20)
+	for range n {
+		var p [2]int
+		if err := syscall.Pipe2(p[:], syscall.O_NONBLOCK); err != nil {
+			return err
+		}
+		const setPipeSize = 1031
+		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(p[1]), setPipeSize, 1<<20)
+		for {
+			if _, err := syscall.Write(p[1], block); err != nil {
+				break
+			}
+		}
+	}
+	fmt.Println("filled", n)
+	return nil
+}
+
+// race reads a file again and again while somebody swaps what its path means, and
+// says how often it read the given text.
+func race(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	read, hits := 0, 0
+	for range n {
+		b, err := os.ReadFile(args[0])
+		if err == nil {
+			read++
+			if string(b) == args[2] {
+				hits++
+			}
+		}
+	}
+	fmt.Println("read", read > 0, "hits", hits)
+	return nil
 }
