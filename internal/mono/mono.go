@@ -8,6 +8,8 @@
 package mono
 
 import (
+	"fmt"
+
 	"x07/internal/ast"
 	"x07/internal/program"
 )
@@ -71,6 +73,25 @@ func entryDecl(solve *ast.Expr) *ast.Decl {
 	}
 }
 
+// Specialise makes p monomorphic. The error, if any, is an *Error.
+func Specialise(p *program.Program) (out *Program, err error) {
+	defer func() {
+		// As in package check, errors are panics of this one type.
+		if r := recover(); r != nil {
+			e, ok := r.(*Error)
+			if !ok {
+				panic(r)
+			}
+			out, err = nil, e
+		}
+	}()
+	x := &expander{out: flatten(p), specs: make(map[string]*spec)}
+	x.generics = x.out.ByName
+	x.plain()
+	x.out.Map = x.makeMap(p.Entry.SchemaVersion)
+	return x.out, nil
+}
+
 // flatten collects the modules and declarations of a program.
 func flatten(p *program.Program) *Program {
 	n := len(p.Entry.Decls)
@@ -90,11 +111,21 @@ func flatten(p *program.Program) *Program {
 	return out
 }
 
+// duplicates are the texts for a name that two documents define.
+var duplicates = [...]string{
+	ast.Defn:     "duplicate function name: %q",
+	ast.Defasync: "duplicate async function name: %q",
+	ast.Extern:   "duplicate extern function name: %q",
+}
+
 // add enters one document.
 func (p *Program) add(id string, f *ast.File, builtin bool) *Module {
 	m := &Module{ID: id, Builtin: builtin, Imports: set(f.Imports), Exports: set(f.Exports)}
 	p.Modules[id] = m
 	for _, d := range f.Decls {
+		if p.ByName[d.Name] != nil {
+			panic(&Error{Kind: kindParse, Message: fmt.Sprintf(duplicates[d.Kind], d.Name), Module: id, Ptr: d.Ptr})
+		}
 		fn := &Func{Name: d.Name, Module: m, Decl: d, Exported: m.Exports[d.Name]}
 		p.Funcs = append(p.Funcs, fn)
 		p.ByName[d.Name] = fn
@@ -109,9 +140,3 @@ func set(names []string) map[string]bool {
 	}
 	return s
 }
-
-// Map says which specialisations a program needs.
-type Map struct{}
-
-// Specialise makes p monomorphic. The error, if any, is an *Error.
-func Specialise(p *program.Program) (*Program, error) { return flatten(p), nil }
