@@ -48,11 +48,8 @@ func (p *parser) expr(e *Expr, pos int) (int, error) {
 	case '[':
 		return p.list(e, pos)
 	case '{', 't', 'f', 'n':
-		text := p.s[pos:skipValue(p.s, pos)]
-		if len(text) > 80 {
-			text = trimRune(text[:80]) + "…"
-		}
-		return pos, errAt(e.Ptr(), "unsupported JSON value in expr: %s", text)
+		v, _ := decodeValue(p.s, pos)
+		return pos, errAt(e.Ptr(), "unsupported JSON value in expr: %s", shorten(AppendCanonicalJSON(nil, v)))
 	}
 	end := skipValue(p.s, pos)
 	text := p.s[pos:end]
@@ -107,17 +104,4 @@ func (p *parser) list(e *Expr, pos int) (int, error) {
 		}
 		pos = skipSpace(p.s, pos+1)
 	}
-}
-
-// trimRune drops the part of a rune that a cut left at the end of s.
-func trimRune(s string) string {
-	for i := len(s) - 1; i >= 0 && i > len(s)-4; i-- {
-		if s[i] < 0x80 {
-			return s[:i+1]
-		}
-		if s[i] >= 0xc0 {
-			return s[:i]
-		}
-	}
-	return s
 }
