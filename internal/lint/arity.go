@@ -36,7 +36,7 @@ func (l *linter) arity(e *ast.Expr, head string) {
 			l.arityError(e, code, head+" expects at least 1 expression", nil)
 		}
 		if head == "unsafe" && n > largeUnsafe {
-			l.add(diag.Diagnostic{Code: "X07-UNSAFE-0001", Severity: diag.SeverityWarning,
+			l.add(diag.Diagnostic{Code: "X07-UNSAFE-0001",
 				Message: fmt.Sprintf("unsafe block is large: %d expressions", n), Loc: diag.At(e.Ptr()),
 				Notes: []string{"Try to reduce the unsafe surface area."}})
 		}

@@ -103,7 +103,7 @@ func (l *linter) unusedTypeParams(d *ast.Decl) {
 			continue
 		}
 		path := d.Ptr + "/type_params/" + strconv.Itoa(i)
-		out := diag.Diagnostic{Code: "X07-GENERICS-0002", Severity: diag.SeverityWarning,
+		out := diag.Diagnostic{Code: "X07-GENERICS-0002",
 			Message: fmt.Sprintf("unused type param: %q", p.Name), Loc: diag.At(path + "/name"),
 			Notes: []string{"A type parameter that no type mentions makes every call longer for nothing."}}
 		if l.removable(d) {

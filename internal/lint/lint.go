@@ -64,7 +64,7 @@ type scope struct {
 func check(f *ast.File, caps Caps) []diag.Diagnostic {
 	l := &linter{file: f, caps: caps}
 	if f.Kind == "entry" && f.Solve == nil {
-		l.add(diag.Diagnostic{Code: "X07-AST-0001", Stage: diag.StageParse,
+		l.add(diag.Diagnostic{Code: "X07-AST-0001",
 			Message: "entry file must contain /solve", Loc: diag.At("/solve")})
 	}
 	l.imports()
@@ -87,16 +87,7 @@ func check(f *ast.File, caps Caps) []diag.Diagnostic {
 	return l.out
 }
 
-// add fills in what most lints have in common.
-func (l *linter) add(d diag.Diagnostic) {
-	if d.Severity == "" {
-		d.Severity = diag.SeverityError
-	}
-	if d.Stage == "" {
-		d.Stage = diag.StageLint
-	}
-	l.out = append(l.out, d)
-}
+func (l *linter) add(d diag.Diagnostic) { l.out = append(l.out, classify(d)) }
 
 // roots yields every root expression of a declaration: the body, then the
 // contract clauses with their witnesses.

@@ -2,6 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -263,5 +266,48 @@ func TestNamesInSpecialFormsAreLocalsForLintOnly(t *testing.T) {
 	}
 	if got := lintOf(t, src, "run-os").Diagnostics; len(got) != 5 {
 		t.Errorf("for lint: %q", lines(got))
+	}
+}
+
+func TestEveryCodeHasARowAndEveryRowIsReached(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Codes() {
+		if seen[c.Code] {
+			t.Errorf("%s has two rows", c.Code)
+		}
+		seen[c.Code] = true
+		if c.Trigger == "" || len(c.Code) > 64 || c.Severity == "" || c.Stage == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inCode, inTests := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := inCode
+		if strings.HasSuffix(f, "_test.go") {
+			to = inTests
+		} else if f == "codes.go" {
+			continue
+		}
+		for _, code := range regexp.MustCompile(`X07-[A-Z]+(-[A-Z]+)*-[0-9]{4}`).FindAllString(string(src), -1) {
+			to[code] = true
+		}
+	}
+	for code := range inCode {
+		if !seen[code] {
+			t.Errorf("%s has no row", code)
+		}
+	}
+	for code := range seen {
+		if !inCode[code] || !inTests[code] {
+			t.Errorf("%s: made %v, tested %v", code, inCode[code], inTests[code])
+		}
 	}
 }

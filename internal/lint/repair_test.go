@@ -233,6 +233,11 @@ func checkRepair(t *testing.T, src []byte, world string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, src)
 	}
+	for _, d := range first.Diagnostics {
+		if d.Quickfix != nil && !codeIndex()[d.Code].Fixable {
+			t.Fatalf("%s has a quickfix that its row does not know", d.Code)
+		}
+	}
 	if diag.Errors(first.Diagnostics) == 0 && !bytes.Equal(res.Canonical, first.Canonical) {
 		t.Fatalf("a program without errors was changed\n%s", src)
 	}

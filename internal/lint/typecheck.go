@@ -149,8 +149,7 @@ func (in *inferrer) equate(at *ast.Expr, from origin, want, got *ty) {
 }
 
 func (in *inferrer) report(code, ptr, message string, data map[string]any) {
-	in.out = append(in.out, diag.Diagnostic{Code: code, Severity: diag.SeverityError,
-		Stage: diag.StageType, Message: message, Loc: diag.At(ptr), Data: data})
+	in.out = append(in.out, classify(diag.Diagnostic{Code: code, Message: message, Loc: diag.At(ptr), Data: data}))
 }
 
 func (in *inferrer) solve(e *ast.Expr) {
@@ -267,9 +266,7 @@ func (in *inferrer) elaborate(failed bool) {
 		tapp := list("tapp", c.decl.Name, append([]any{"tys"}, args...), c.call.Items[1:])
 		in.report("X07-TAPP-ELAB-0001", ptr, fmt.Sprintf("insert inferred tapp for %q", c.decl.Name),
 			map[string]any{"callee": c.decl.Name, "type_args": args})
-		last := &in.out[len(in.out)-1]
-		last.Stage = diag.StageRewrite
-		last.Quickfix = &diag.Quickfix{Note: "Insert tapp", Patch: []ast.PatchOp{
+		in.out[len(in.out)-1].Quickfix = &diag.Quickfix{Note: "Insert tapp", Patch: []ast.PatchOp{
 			{Op: "test", Path: ptr, Value: c.call}, replaceOp(ptr, tapp)}}
 	}
 }
