@@ -8,5 +8,6 @@ import "x07/internal/ir"
 
 // Optimise returns p improved. It changes the functions of p in place.
 func Optimise(p *ir.Program) *ir.Program {
+	inline(p)
 	return p
 }
