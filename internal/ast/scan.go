@@ -220,7 +220,7 @@ func checkEscape(s string) (n int, msg string) {
 	return 12, ""
 }
 
-// hex4 decodes a \uXXXX that s starts with.
+// hex4 decodes the unicode escape of four hex digits that s starts with.
 func hex4(s string) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
