@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"x07/internal/artifact"
 	"x07/internal/compile"
 	"x07/internal/engine"
+	"x07/internal/guest"
 	"x07/internal/hostlib"
 	"x07/internal/osworld"
 	"x07/internal/policy"
@@ -74,56 +74,63 @@ func endLine(text []byte) []byte {
 // runInProcess runs a program in this process: in run-os, where nothing stands
 // between it and the machine, or held to its policy by the gate alone.
 func runInProcess(ctx context.Context, j *job, s streams, art *artifact.Artifact) (*finished, error) {
-	fin := &finished{}
 	stdout := &capped{limit: 4 + j.output + 1}
 	stderr := &capped{limit: maxStderr}
-	var outW, errW io.Writer = stdout, stderr
-	if j.raw {
-		outW, errW = s.out, s.err
-	}
-	cfg := engine.Config{
+	g := guest.Job{
+		Artifact:       art,
 		Input:          j.input,
+		Fuel:           j.fuel,
 		MaxMemoryBytes: j.memory,
 		MaxOutputBytes: j.output,
-		Fuel:           j.fuel,
 		CPUTime:        time.Duration(j.cpuSeconds) * time.Second,
+		World:          osworld.Config{Audit: j.audit, WorkDir: j.workDir, Stdin: j.stdin, Stdout: stdout, Stderr: stderr, OwnsProcess: true},
+	}
+	if j.raw {
+		g.World.Stdout, g.World.Stderr = s.out, s.err
 	}
 	if dir := compile.DefaultCacheDir(); dir != "" {
-		cfg.CacheDir = filepath.Join(dir, "native")
+		g.CacheDir = filepath.Join(dir, "native")
 	}
-	wall := cfg.CPUTime + time.Second
-	if project.IsOSWorld(j.world) {
-		wc := osworld.Config{Audit: j.audit, WorkDir: j.workDir, Stdin: j.stdin, Stdout: outW, Stderr: errW, OwnsProcess: true}
-		if p := j.policy.Policy; p != nil {
-			wc.Gate = policy.FromPolicy(p, policy.Options{WorkDir: j.workDir})
-			cfg.CPUTime = time.Duration((p.Limits.CPUMs+999)/1000) * time.Second
-			wall = time.Duration(max(p.Limits.WallMs, 1)) * time.Millisecond
-		}
-		w, err := osworld.New(wc)
-		if err != nil {
-			return nil, err
-		}
-		defer w.Close()
-		cfg.Host = w.HostTable()
-	} else {
-		cfg.Host = osworld.PureHeads()
+	if g.CPUTime > 0 {
+		g.Deadline = time.Now().Add(g.CPUTime + time.Second)
 	}
-	maps.Copy(cfg.Host, hostlib.Table())
-	if cfg.CPUTime > 0 || j.policy.Policy != nil {
-		cfg.Deadline = time.Now().Add(wall)
+	if p := j.policy.Policy; p != nil {
+		g.World.Gate = policy.FromPolicy(p, policy.Options{WorkDir: j.workDir})
+		g.CPUTime = time.Duration((p.Limits.CPUMs+999)/1000) * time.Second
+		g.Deadline = time.Now().Add(time.Duration(max(p.Limits.WallMs, 1)) * time.Millisecond)
 	}
-	res := engine.Run(ctx, art, cfg)
+	run := guest.Run
+	if !project.IsOSWorld(j.world) {
+		run = runPure
+	}
+	res := run(ctx, g)
 	if res.Err != nil {
 		return nil, fmt.Errorf("run the program: %w", res.Err)
 	}
-	fin.output, fin.exitCode, fin.exited, fin.trap = res.Output, res.ExitCode, res.Exited, res.Trap
-	if res.Stats != nil {
-		fin.stats = bytes.TrimSpace(statsOf(res.Stats, j.borrowChecks).Line())
-	}
-	fin.stdout, fin.outFull = stdout.buf, stdout.full
-	fin.stderr, fin.errFull = stderr.buf, stderr.full
+	fin := finishedFrom(j, res, stdout, stderr)
 	fin.denials, _ = j.audit.Denials()
 	return fin, nil
+}
+
+// runPure runs a program of solve-pure, which can reach nothing.
+func runPure(ctx context.Context, g guest.Job) engine.Result {
+	host := osworld.PureHeads()
+	maps.Copy(host, hostlib.Table())
+	return engine.Run(ctx, g.Artifact, engine.Config{
+		Input: g.Input, Host: host, MaxMemoryBytes: g.MaxMemoryBytes, MaxOutputBytes: g.MaxOutputBytes,
+		Fuel: g.Fuel, CPUTime: g.CPUTime, Deadline: g.Deadline, CacheDir: g.CacheDir,
+	})
+}
+
+// finishedFrom is a run's result with the streams that were kept of it.
+func finishedFrom(j *job, res engine.Result, stdout, stderr *capped) *finished {
+	f := &finished{output: res.Output, exitCode: res.ExitCode, exited: res.Exited, trap: res.Trap}
+	if res.Stats != nil {
+		f.stats = bytes.TrimSpace(statsOf(res.Stats, j.borrowChecks).Line())
+	}
+	f.stdout, f.outFull = stdout.buf, stdout.full
+	f.stderr, f.errFull = stderr.buf, stderr.full
+	return f
 }
 
 // statsOf is the engine's statistics as reports have them.

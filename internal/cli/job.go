@@ -102,9 +102,8 @@ func (j *job) execute(ctx context.Context, s streams) (*outcome, error) {
 		return j.reported(section, nil), nil
 	}
 	fin, err := j.runArtifact(ctx, s, art)
-	var be *sandbox.BackendError
 	switch {
-	case errors.As(err, &be):
+	case isBoundary(err):
 		return j.boundaryFailure(s, err), nil
 	case err != nil:
 		return nil, err

@@ -35,6 +35,9 @@ type runnerFlags struct {
 // RunnerMain runs the x07-os-runner command with the arguments after argv[0]
 // and returns its exit code.
 func RunnerMain(argv []string) int {
+	if len(argv) == 2 && argv[1] == guestArg {
+		return guestMain()
+	}
 	s := streams{os.Stdin, os.Stdout, os.Stderr}
 	return dispatch(s, newRunner(s), argv[1:])
 }
