@@ -207,13 +207,15 @@ func (g *gen) defineRun() {
 	p, l := f.NewLocal(wasm.I32), f.NewLocal(wasm.I32)
 	solve := g.funcs[g.prog.Solve]
 	if plan := g.plans.of(g.prog.Solve); plan.fixed {
-		charge(f, fuel, plan.cost, func() {
-			f.Let(wasm.Call(g.refill, fuel, wasm.K(int64(g.sites.add(msgFuel, ir.Position{})))), fuel)
-		})
+		subtract(f, fuel, plan.cost)
 		f.Let(wasm.Call(solve), p, l)
 	} else {
 		f.Let(wasm.Call(solve, fuel), p, l, fuel)
 	}
+	f.When(wasm.LtS(fuel, wasm.K(0)), func() {
+		site := g.sites.add(msgFuel, ir.Position{})
+		f.Let(wasm.Call(g.refill, fuel, wasm.K(int64(site))), fuel)
+	})
 	f.Push(wasm.Call(g.output, p, l))
 	f.When(l, func() { f.Push(wasm.Call(g.rtFree(), p)) })
 	for i := 0; i < len(g.exits); i++ {

@@ -8,20 +8,36 @@ import (
 // plan says where a function charges fuel.
 //
 // A region is a set of nodes of which all are evaluated whenever the first
-// one is; its cost is charged once, before that first node. A conditional
+// one is; its cost is subtracted once, before that first node. A conditional
 // return or break ends a region, because what follows it is not certain any
 // more. The two branches of an if share what both cost with the region around
 // them, so equal branches charge nothing themselves.
+//
+// Subtracting may leave less than nothing. That is looked at only where a
+// program can come by again: once in an iteration of a loop, at the entry of
+// functions that call others, before a host function and at the end. A loop
+// that calls nothing which charges fuel even pays in advance for as many
+// iterations as the slice allows, gives back on leaving early what it did not
+// use, and so has no accounting inside at all when its branches cost the same
+// (see forLoop).
 type plan struct {
 	// fixed: every call costs exactly cost and the caller charges it.
 	fixed bool
 	cost  uint32
+	// check: look at the fuel on entry.
+	check bool
 	// before is what to charge before a node is evaluated, atCall what to
 	// charge when a call has evaluated its arguments.
 	before, atCall map[*ir.Expr]uint32
+	// loops are the loops that pay in advance, by their OpFor.
+	loops map[*ir.Expr]loopPlan
 
 	state uint8 // 0 new, 1 in progress, 2 done
 }
+
+// loopPlan is the cost of one iteration: base is charged for each, most
+// bounds what any can cost.
+type loopPlan struct{ base, most uint32 }
 
 type planner struct {
 	prog  *ir.Program
@@ -44,6 +60,8 @@ func (pl *planner) of(id ir.FuncID) *plan {
 		entry := r.start(body, false)
 		r.walk(body, entry)
 		p.before, p.atCall = map[*ir.Expr]uint32{}, map[*ir.Expr]uint32{}
+		p.loops = r.loops
+		p.check = r.calls
 		for _, a := range r.accs {
 			switch {
 			case a.n == 0:
@@ -56,6 +74,12 @@ func (pl *planner) of(id ir.FuncID) *plan {
 		only := len(p.atCall) == 0 && (len(p.before) == 0 || len(p.before) == 1 && p.before[body] == entry.n)
 		if r.fixed && only && entry.n < maxFixedCost {
 			p.fixed, p.cost, p.before = true, entry.n, nil
+		} else {
+			var most uint64
+			for _, a := range r.accs {
+				most += uint64(a.n)
+			}
+			p.check = p.check || most > maxUnchecked
 		}
 		p.state = 2
 	case 1:
@@ -64,14 +88,20 @@ func (pl *planner) of(id ir.FuncID) *plan {
 	return p
 }
 
-// maxFixedCost bounds what a caller pays in advance, so that sums of costs
-// stay far below the slice size.
-const maxFixedCost = 1 << 20
+const (
+	// maxFixedCost bounds what a caller pays for a call in advance, and
+	// maxUnchecked what a function that calls nothing may use without a look
+	// at the fuel, so that sums of costs stay far from wrapping.
+	maxFixedCost = 1 << 12
+	maxUnchecked = 1 << 8
+)
 
 type region struct {
 	pl    *planner
 	fixed bool
+	calls bool // calls something that charges fuel itself
 	accs  []*acc
+	loops map[*ir.Expr]loopPlan
 	// targets are where the evaluation seen so far may jump to: labels, or
 	// returns for leaving the function.
 	targets []ir.LabelID
@@ -114,8 +144,15 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		return c
 	case ir.OpFor:
 		c := r.seq(e.Args[:2], cur)
-		r.fixed = false
-		if r.walk(e.Args[2], r.start(e.Args[2], false)) == nil {
+		before, calls := len(r.accs), r.calls
+		r.fixed, r.calls = true, false
+		body := r.start(e.Args[2], false)
+		end := r.walk(e.Args[2], body)
+		if r.fixed && !assigns(e.Args[2], e.Local) {
+			r.payAhead(e, body, r.accs[before:])
+		}
+		r.fixed, r.calls = false, r.calls || calls
+		if end == nil {
 			return nil
 		}
 		return c
@@ -145,7 +182,7 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		if b, ok := e.Extra.(*ir.Budget); ok && scopeIsFree(r.pl, e.Args[0], b) {
 			return r.walk(e.Args[0], cur)
 		}
-		r.fixed = false
+		r.fixed, r.calls = false, true
 		if r.walk(e.Args[0], r.start(e.Args[0], false)) == nil {
 			return nil
 		}
@@ -154,7 +191,7 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		c := r.seq(e.Args, cur)
 		p := r.pl.of(e.Func)
 		if !p.fixed {
-			r.fixed = false
+			r.fixed, r.calls = false, true
 			return c
 		}
 		if c == nil {
@@ -164,6 +201,39 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		return c
 	}
 	return r.seq(e.Args, cur)
+}
+
+// payAhead makes the loop e pay for its iterations in advance. accs are the
+// regions of its body, of which body is the first.
+func (r *region) payAhead(e *ir.Expr, body *acc, accs []*acc) {
+	var most uint64
+	for _, a := range accs {
+		most += uint64(a.n)
+	}
+	if most == 0 || most > maxFixedCost {
+		return
+	}
+	if r.loops == nil {
+		r.loops = map[*ir.Expr]loopPlan{}
+	}
+	r.loops[e] = loopPlan{base: body.n, most: uint32(most)}
+	body.n = 0
+}
+
+// assigns reports whether evaluating e may change the local.
+func assigns(e *ir.Expr, l ir.LocalID) bool {
+	switch e.Op {
+	case ir.OpSet, ir.OpTake, ir.OpDrop, ir.OpFor, ir.OpAddrOf:
+		if e.Local == l {
+			return true
+		}
+	}
+	for _, a := range e.Args {
+		if assigns(a, l) {
+			return true
+		}
+	}
+	return false
 }
 
 // share moves what both branches cost into the region around them.
@@ -217,14 +287,9 @@ func allocates(e *ir.Expr) bool {
 	return false
 }
 
-// charge subtracts n from the fuel local and runs refill when it gets negative.
-func charge(f *wasm.Func, fuel wasm.Local, n uint32, refill func()) {
-	if n == 0 {
-		return
+// subtract takes n from the fuel local.
+func subtract(f *wasm.Func, fuel wasm.Local, n uint32) {
+	if n > 0 {
+		f.Let(wasm.Sub(fuel, wasm.K(int64(n))), fuel)
 	}
-	f.Push(wasm.Tee(fuel, wasm.Sub(fuel, wasm.K(int64(n)))), wasm.K(0))
-	f.Op(wasm.I32LtS)
-	f.If()
-	refill()
-	f.End()
 }

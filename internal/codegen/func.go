@@ -27,14 +27,15 @@ type fn struct {
 	labels  map[ir.LabelID]target
 	// budgets are the scopes that are open at this point.
 	scopes int
+	ahead  []ahead
 	temps  []wasm.Local
 	// fuelSite is the trap site for fuel that ends in this function, or -1.
 	fuelSite int32
 }
 
 type target struct {
-	label  wasm.Label
-	scopes int
+	label         wasm.Label
+	scopes, ahead int
 }
 
 func (g *gen) define(id ir.FuncID, src *ir.Func) {
@@ -57,6 +58,11 @@ func (g *gen) define(id ir.FuncID, src *ir.Func) {
 		c.fuel = c.f.Param(p)
 	}
 	c.openFrame()
+	if c.hasFuel && c.plan.check {
+		c.charge(c.plan.before[src.Body])
+		delete(c.plan.before, src.Body)
+		c.checkFuel()
+	}
 	c.expr(src.Body)
 	if src.Body.Type == types.Never {
 		c.f.Unreachable()
@@ -94,15 +100,22 @@ func siteOff(s wasm.X, n int64) wasm.X { return wasm.Add(s, wasm.K(n)) }
 func (c *fn) trapIf(cond wasm.X, e *ir.Expr, msg string) { c.failIf(c.f, cond, c.site(e, msg)) }
 
 func (c *fn) charge(n uint32) {
-	if n == 0 || !c.hasFuel {
+	if c.hasFuel {
+		subtract(c.f, c.fuel, n)
+	}
+}
+
+// checkFuel asks for more when the slice is used up.
+func (c *fn) checkFuel() {
+	if !c.hasFuel {
 		return
 	}
-	charge(c.f, c.fuel, n, func() {
-		if c.fuelSite < 0 {
-			at := c.pos(c.src.Body.Pos)
-			at.Func = c.src.Name
-			c.fuelSite = c.sites.add(msgFuel, at)
-		}
+	if c.fuelSite < 0 {
+		at := c.pos(c.src.Body.Pos)
+		at.Func = c.src.Name
+		c.fuelSite = c.sites.add(msgFuel, at)
+	}
+	c.f.When(wasm.LtS(c.fuel, wasm.K(0)), func() {
 		c.f.Let(wasm.Call(c.refill, c.fuel, wasm.K(int64(c.fuelSite))), c.fuel)
 	})
 }
@@ -184,11 +197,12 @@ func (c *fn) expr(e *ir.Expr) {
 		for range c.scopes {
 			c.exitScope()
 		}
+		c.refund(0)
 		c.leave()
 		f.Ret()
 	case ir.OpLabeled:
 		l := f.Block(i32s(e.Type.Words())...)
-		c.labels[e.Label] = target{l, c.scopes}
+		c.labels[e.Label] = target{l, c.scopes, len(c.ahead)}
 		c.expr(e.Args[0])
 		f.End()
 		if e.Type == types.Never {
@@ -203,6 +217,7 @@ func (c *fn) expr(e *ir.Expr) {
 		for range c.scopes - t.scopes {
 			c.exitScope()
 		}
+		c.refund(t.ahead)
 		f.Br(t.label)
 	case ir.OpBin:
 		c.bin(e)
@@ -347,18 +362,74 @@ func (c *fn) forLoop(e *ir.Expr) {
 			f.Set(t)
 			end = t
 		}
-		// The test stands at the bottom: one jump per iteration.
-		f.Push(wasm.LtU(c.word(e.Local, 0), end))
+		if p, ok := c.plan.loops[e]; ok && c.hasFuel {
+			c.loopAhead(e, end, p)
+			return
+		}
+		more := func() { f.Push(wasm.LtU(c.word(e.Local, 0), end)) }
+		more()
 		f.If()
-		loop := f.Loop()
-		c.stmt(e.Args[2])
-		f.Push(wasm.Add(c.word(e.Local, 0), wasm.K(1)))
-		c.store(e.Local)
-		f.Push(wasm.LtU(c.word(e.Local, 0), end))
-		f.BrIf(loop)
-		f.End()
+		c.iterate(e, more, c.checkFuel)
 		f.End()
 	})
+}
+
+// iterate emits the body of a loop and the step, repeated while more pushes a
+// value that is not zero. The test stands at the bottom: one jump per
+// iteration.
+func (c *fn) iterate(e *ir.Expr, more, each func()) {
+	f := c.f
+	loop := f.Loop()
+	c.stmt(e.Args[2])
+	each()
+	f.Push(wasm.Add(c.word(e.Local, 0), wasm.K(1)))
+	c.store(e.Local)
+	more()
+	f.BrIf(loop)
+	f.End()
+}
+
+// loopAhead emits a loop that pays for a run of iterations in advance: all
+// that are left if the slice certainly has enough for them, else as many as it
+// certainly has enough for, else one.
+func (c *fn) loopAhead(e *ir.Expr, end wasm.X, p loopPlan) {
+	f := c.f
+	i := c.word(e.Local, 0)
+	n, to := c.temp(wasm.I32), c.temp(wasm.I32)
+	done := f.Block()
+	again := f.Loop()
+	f.Leave(done, wasm.GeU(i, end))
+	f.Let(wasm.Sub(end, i), n)
+	f.When(wasm.Bi(wasm.I64GtS, wasm.Bi(wasm.I64Mul, wasm.U64(n), wasm.K64(int64(p.most))), wasm.Un(wasm.I64ExtendI32S, c.fuel)), func() {
+		f.Let(wasm.Bi(wasm.I32DivU, wasm.Sel(wasm.LtS(c.fuel, wasm.K(0)), wasm.K(0), c.fuel), wasm.K(int64(p.most))), n)
+		f.When(wasm.Eqz(n), func() { f.Let(wasm.K(1), n) })
+	})
+	f.Let(wasm.Add(i, n), to)
+	f.Let(wasm.Sub(c.fuel, wasm.Mul(n, wasm.K(int64(p.base)))), c.fuel)
+	c.ahead = append(c.ahead, ahead{i: i, to: to, base: p.base})
+	c.iterate(e, func() { f.Push(wasm.LtU(c.word(e.Local, 0), to)) }, func() {})
+	c.ahead = c.ahead[:len(c.ahead)-1]
+	c.checkFuel()
+	f.Br(again)
+	f.End()
+	f.End()
+}
+
+// ahead is a loop around the current point that has paid in advance for its
+// iterations up to to.
+type ahead struct {
+	i    wasm.X
+	to   wasm.Local
+	base uint32
+}
+
+// refund gives back what the loops that are being left, those from depth on,
+// have paid for iterations that do not take place.
+func (c *fn) refund(depth int) {
+	for _, l := range c.ahead[depth:] {
+		left := wasm.Sub(wasm.Sub(l.to, l.i), wasm.K(1))
+		c.f.Let(wasm.Add(c.fuel, wasm.Mul(left, wasm.K(int64(l.base)))), c.fuel)
+	}
 }
 
 var binOps = [...]wasm.Opcode{

@@ -14,6 +14,7 @@ func (c *fn) hostCall(e *ir.Expr) {
 	f := c.f
 	b := e.Builtin
 	as := c.args(e)
+	c.checkFuel()
 	var params []wasm.ValType
 	for _, a := range as {
 		for _, w := range a.w {
