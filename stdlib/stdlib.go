@@ -21,7 +21,7 @@ const suffix = ".x07.json"
 
 // FS holds the modules at paths such as std/bytes.x07.json.
 //
-//go:embed std
+//go:embed std ext
 var FS embed.FS
 
 // Modules are the ids of all built-in modules, sorted.

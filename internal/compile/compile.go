@@ -104,7 +104,7 @@ func Compile(o Options) (*artifact.Artifact, *program.Program, *mono.Map, error)
 		EntryPath:   o.EntryPath,
 		World:       o.World,
 		ModuleRoots: o.ModuleRoots,
-		Builtin:     stdlib.FS,
+		Builtin:     stdlib.For(program.IsOSWorld(o.World)),
 		Locked:      o.Locked,
 		AfterParse:  checkContracts,
 		AfterShape:  check.InternalHeads,

@@ -223,6 +223,7 @@ func (t *Table) Close() (leaked int) {
 	t.slots = nil
 	if t.owns && t.signals != nil {
 		leaked += endDescendants()
+		adoptDescendants(false)
 	}
 	if t.signals != nil {
 		signal.Stop(t.signals)

@@ -71,6 +71,9 @@ func play(part string, args []string) {
 		select {}
 	case "stubborn": // ignores what can be ignored, and never ends
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+		if len(args) > 0 {
+			os.WriteFile(args[0], []byte(strconv.Itoa(os.Getpid())), 0o644)
+		}
 		fmt.Println("ready")
 		select {}
 	case "deaf": // closes its input and goes on
@@ -364,7 +367,25 @@ func TestTimeEndsAChildThatIgnoresSignals(t *testing.T) {
 
 func TestTimeIsKeptWhileTheProgramAttendsToSomethingElse(t *testing.T) {
 	p := open(t)
-	h, err := p.SpawnPiped(part(t, "fork").doc(), caps(1000, 1000, 400, 0))
+	file := t.TempDir() + "/pid"
+	if _, err := p.SpawnPiped(part(t, "stubborn", file).doc(), caps(1000, 1000, 700, 0)); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	for deadline := time.Now().Add(5 * time.Second); pid == 0 && time.Now().Before(deadline); runtime.Gosched() {
+		text, _ := os.ReadFile(file)
+		pid, _ = strconv.Atoi(string(text))
+	}
+	if pid == 0 {
+		t.Fatal("the child did not start in time")
+	}
+	// Nobody services the child.
+	gone(t, pid)
+}
+
+func TestDroppingAChildEndsWhatItLeftInItsGroup(t *testing.T) {
+	p := open(t)
+	h, err := p.SpawnPiped(part(t, "fork").doc(), roomy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,8 +395,6 @@ func TestTimeIsKeptWhileTheProgramAttendsToSomethingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nobody services the child any more; its grandchild is ended all the same
-	// when the handle goes, and the pid is not reused before.
 	p.Drop(h)
 	gone(t, pid)
 }

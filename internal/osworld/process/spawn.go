@@ -130,7 +130,7 @@ func (t *Table) exec(c *child, r *request) (err error) {
 		Sys:   childAttributes(c.tree),
 	}
 	if t.owns {
-		adoptDescendants()
+		adoptDescendants(true)
 	}
 	if c.pid, err = syscall.ForkExec(r.exe, r.argv, attr); err != nil {
 		c.pid = 0

@@ -23,7 +23,7 @@ func pipe() (r, w int, err error) {
 }
 
 // adoptDescendants does nothing: these systems give orphans to init.
-func adoptDescendants() {}
+func adoptDescendants(bool) {}
 
 // endDescendants finds nothing, since orphans are not adopted. The process
 // groups of the children have been ended already.

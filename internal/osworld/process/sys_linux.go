@@ -53,9 +53,14 @@ func peekExit(pid int) (status int32, exited bool) {
 	return 128 + code, true
 }
 
-// adoptDescendants makes orphaned descendants children of this process.
-func adoptDescendants() {
-	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+// adoptDescendants makes orphaned descendants children of this process, or no
+// longer does.
+func adoptDescendants(on bool) {
+	arg := uintptr(0)
+	if on {
+		arg = 1
+	}
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, arg, 0, 0, 0)
 }
 
 // endDescendants kills and reaps every process that descends from this one. It
