@@ -30,6 +30,9 @@ func inProcess(cacheDir string) func(testing.TB, *artifact.Artifact, []byte) (Ou
 		if res.Trap != nil {
 			o.Trap, o.TrapFn, o.TrapPtr = &res.Trap.Message, res.Trap.Func, res.Trap.Ptr
 		}
+		if res.Stats != nil {
+			o.LiveBytes = res.Stats.Mem.LiveBytes
+		}
 		return o, res.Err
 	}
 }
@@ -73,6 +76,13 @@ func TestEveryKindOfWrongExpectationIsFound(t *testing.T) {
 		if g.runAlone(t, target, c) == nil {
 			t.Errorf("case %q passed alone", c.Name)
 		}
+	}
+}
+
+func TestMemoryThatIsNotFreedIsFound(t *testing.T) {
+	c := &Case{Want: ptr("")}
+	if c.verdict(Outcome{}) != nil || c.verdict(Outcome{LiveBytes: 1}) == nil {
+		t.Error("live bytes at the end make no difference")
 	}
 }
 

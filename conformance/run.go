@@ -59,7 +59,7 @@ func (b *batch) run(t testing.TB, target Target) (undecided []*Case) {
 		return b.cases
 	}
 	all, err := target.Run(t, art, le32(^uint32(0)))
-	outputs, whole := all.Output, err == nil && all.Trap == nil
+	outputs, whole := all.Output, err == nil && all.Trap == nil && all.LiveBytes == 0
 	for i, c := range b.cases {
 		var o Outcome
 		if c.Trap != nil {

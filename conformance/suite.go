@@ -174,6 +174,8 @@ type Outcome struct {
 	Trap *string
 	// TrapFn and TrapPtr are where it trapped, "" if unknown.
 	TrapFn, TrapPtr string
+	// LiveBytes is what it had allocated and not freed when it ended normally.
+	LiveBytes uint64
 }
 
 func (o Outcome) String() string {
@@ -211,6 +213,9 @@ func (c *Case) verdict(o Outcome) error {
 	}
 	if o.Trap != nil || !bytes.Equal(o.Output, want) || o.ExitCode != c.ExitCode {
 		return fmt.Errorf("expected output %s, exit code %d, found %v", show(want), c.ExitCode, o)
+	}
+	if o.LiveBytes != 0 {
+		return fmt.Errorf("the output is right, but %d bytes were not freed", o.LiveBytes)
 	}
 	return nil
 }
