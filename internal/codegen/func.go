@@ -385,7 +385,9 @@ func (c *fn) iterate(e *ir.Expr, more, each func()) {
 	f.Push(wasm.Add(c.word(e.Local, 0), wasm.K(1)))
 	c.store(e.Local)
 	more()
-	f.BrIf(loop)
+	f.If()
+	f.Br(loop)
+	f.End()
 	f.End()
 }
 

@@ -130,10 +130,9 @@ func (f *Func) WhenElse(c X, then, otherwise func()) {
 
 // While repeats body as long as c is not zero.
 func (f *Func) While(c X, body func()) {
-	done := f.Block()
 	again := f.Loop()
-	f.Push(Eqz(c))
-	f.BrIf(done)
+	f.Push(c)
+	f.If()
 	body()
 	f.Br(again)
 	f.End()
@@ -151,7 +150,15 @@ func (f *Func) Forever(body func(done Label)) {
 }
 
 // Leave jumps to l if c is not zero.
-func (f *Func) Leave(l Label, c X) { f.Push(c); f.BrIf(l) }
+// It is written as a conditional block: wazero fuses a comparison with the
+// jump of an if, but not with that of a br_if whose target has several
+// predecessors, such as a loop's start.
+func (f *Func) Leave(l Label, c X) {
+	f.Push(c)
+	f.If()
+	f.Br(l)
+	f.End()
+}
 
 // Return returns the values.
 func (f *Func) Return(xs ...X) { f.Push(xs...); f.Ret() }
