@@ -9,5 +9,8 @@ import "x07/internal/ir"
 // Optimise returns p improved. It changes the functions of p in place.
 func Optimise(p *ir.Program) *ir.Program {
 	inline(p)
+	for _, f := range p.Funcs {
+		bounds(f)
+	}
 	return p
 }
