@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -124,11 +125,7 @@ func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, st
 		}
 	}
 
-	client, err := control.connect()
-	if err != nil {
-		return 0, err
-	}
-	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), heap: heapBytes(), control: client, id: b.ID}
+	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), heap: heapBytes(), control: control.client, id: b.ID}
 	if len(g.memory) == 0 {
 		return 0, errors.New("build guest kernel: its memory file was not found, so its memory cannot be limited")
 	}
@@ -142,9 +139,11 @@ func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, st
 	// arrives once the guest's first process exists.
 	go func() {
 		id := b.ID
-		if err := client.Call(boot.ContMgrRootContainerStart, &id, nil); err == nil {
+		if err := control.client.Call(boot.ContMgrRootContainerStart, &id, nil); err == nil {
 			status.send(wire.Status{Event: wire.EventStarted})
 		}
+		// Nobody else shall ever connect.
+		_ = unix.Shutdown(control.fd, unix.SHUT_RDWR)
 	}()
 	l.WaitForStartSignal()
 	if err := l.Run(); err != nil {
@@ -252,29 +251,31 @@ func rlimits(l wire.Limits) []specs.POSIXRlimit {
 
 // ctlSocket is gVisor's control server socket, used by this process only.
 type ctlSocket struct {
-	fd   int
-	addr string
+	fd     int // listening
+	client *urpc.Client
 }
 
-// controlSocket binds a socket in the abstract name space, which belongs to this
-// sandbox's own network namespace: nobody else can name it.
-func controlSocket(id string) (*ctlSocket, error) {
-	addr := "\x00x07-sentry-" + id
-	sock, err := unet.Bind(addr, false)
+// controlSocket binds the control socket and makes the only connection to it,
+// which gVisor accepts when it starts serving. The address is in the abstract name
+// space of this sandbox's own network namespace, where nobody else is. Without
+// such a namespace a random name has to do until the socket is shut; gVisor
+// demands a peer of this user besides.
+func controlSocket() (*ctlSocket, error) {
+	addr := "\x00x07-sentry-" + rand.Text()
+	listener, err := unet.Bind(addr, false)
 	if err != nil {
 		return nil, fmt.Errorf("bind control socket: %w", err)
 	}
-	n, err := sock.Release()
-	if err != nil {
-		return nil, fmt.Errorf("bind control socket: %w", err)
+	if err := listener.Listen(); err != nil {
+		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}
-	return &ctlSocket{fd: n, addr: addr}, nil
-}
-
-func (c *ctlSocket) connect() (*urpc.Client, error) {
-	sock, err := unet.Connect(c.addr, false)
+	peer, err := unet.Connect(addr, false)
 	if err != nil {
 		return nil, fmt.Errorf("connect to control socket: %w", err)
 	}
-	return urpc.NewClient(sock), nil
+	fd, err := listener.Release()
+	if err != nil {
+		return nil, fmt.Errorf("release control socket: %w", err)
+	}
+	return &ctlSocket{fd: fd, client: urpc.NewClient(peer)}, nil
 }

@@ -12,32 +12,20 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"x07/internal/sandbox/gvisor/skeleton"
+	"x07/internal/sandbox/gvisor/wire"
 )
 
 // kernelFacts are the host files that gVisor reads while it starts. Copies are
 // put into the jail, so that the jail needs no procfs or sysfs, and so no
 // privilege to take them away again later. A missing file is left out: gVisor
 // has a default for each.
-var kernelFacts = []string{
-	"/proc/self/auxv",
-	"/proc/sys/vm/mmap_min_addr",
-	"/proc/sys/kernel/cap_last_cap",
-	"/sys/devices/system/cpu/possible",
-	"/sys/kernel/mm/transparent_hugepage/shmem_enabled",
-	"/sys/kernel/mm/transparent_hugepage/defrag",
-}
+var kernelFacts = append([]string{"/proc/self/auxv"}, wire.KernelFacts...)
 
 // jailPoints are directories that exist on every Linux machine. The first that
 // can be covered becomes the jail; only this process's mount table is affected.
 var jailPoints = []string{"/tmp", "/proc", "/dev", "/sys"}
-
-// guestRootDir is the directory in the jail that becomes the guest's root. It
-// holds nothing but mount points.
-const guestRootDir = "guest"
-
-// builtinPoints are the mount points of the file systems that the guest kernel
-// makes up itself.
-var builtinPoints = []string{"proc", "sys", "dev", "tmp", "x07/work", "x07/bin"}
 
 // enterJail makes a read-only tmpfs, empty but for mount points and kernel facts,
 // the root file system of this process.
@@ -59,7 +47,11 @@ func enterJail(roots []root) error {
 	if err := os.Chdir(jail); err != nil {
 		return fmt.Errorf("enter jail: %w", err)
 	}
-	if err := makeMountPoints(roots); err != nil {
+	points := make([]skeleton.Point, 0, len(roots))
+	for _, r := range roots {
+		points = append(points, skeleton.Point{Path: r.Target, Dir: r.dir})
+	}
+	if err := skeleton.Make(".", points); err != nil {
 		return fmt.Errorf("build jail: %w", err)
 	}
 	for path, data := range facts {
@@ -83,32 +75,6 @@ func enterJail(roots []root) error {
 		return fmt.Errorf("make jail read-only: %w", err)
 	}
 	return os.Chdir("/")
-}
-
-// makeMountPoints makes the directories and files that the guest's mounts cover.
-// A target below another mount finds its mount point there, on the host.
-func makeMountPoints(roots []root) error {
-	for _, dir := range builtinPoints {
-		if err := os.MkdirAll(filepath.Join(guestRootDir, dir), 0o755); err != nil {
-			return err
-		}
-	}
-	for _, r := range roots {
-		point := filepath.Join(guestRootDir, r.Target)
-		if r.dir {
-			if err := os.MkdirAll(point, 0o755); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(point), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(point, nil, 0o444); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func mountJail() (string, error) {

@@ -14,8 +14,10 @@
 // does not need.
 //
 // x07 starts it inside new user, mount, pid, network, ipc and uts namespaces, so
-// it is process 1 there and everything it starts dies with it. It then, in this
-// order, each step taking away what the next one no longer needs:
+// it is process 1 there and everything it starts dies with it. (Where an ordinary
+// user may not have these, Landlock takes the place of steps 1 and 2; see
+// landlock.go.) It then, in this order, each step taking away what the next one no
+// longer needs:
 //
 //  1. clones the policy's roots into detached mounts, read-only unless writable,
 //     so that no path leads from a root to anything else (roots.go);
@@ -34,6 +36,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,14 +48,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 || os.Args[1] != wire.Verb || os.Getpid() != 1 {
+	if len(os.Args) != 2 || os.Args[1] != wire.Verb {
 		fmt.Fprintln(os.Stderr, "x07-sentry: this program is started by x07; it has no use of its own")
 		os.Exit(2)
 	}
 	status := reporter{w: os.NewFile(wire.FDStatus, "status")}
 	code, err := run(&status)
 	if err != nil {
-		status.send(wire.Status{Event: wire.EventFailed, Error: err.Error()})
+		var refused *refusedError
+		status.send(wire.Status{Event: wire.EventFailed, Error: err.Error(), Refused: errors.As(err, &refused)})
 		os.Exit(125)
 	}
 	os.Exit(code)
@@ -80,7 +84,7 @@ func run(status *reporter) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	control, err := controlSocket(boot.ID)
+	control, err := controlSocket()
 	if err != nil {
 		return 0, err
 	}
@@ -90,11 +94,8 @@ func run(status *reporter) (int, error) {
 			return 0, err
 		}
 	}
-	roots, err := openRoots(boot.Mounts)
+	roots, err := confine(boot)
 	if err != nil {
-		return 0, err
-	}
-	if err := enterJail(roots); err != nil {
 		return 0, err
 	}
 	if err := dropPrivileges(); err != nil {
@@ -102,6 +103,24 @@ func run(status *reporter) (int, error) {
 	}
 	return runKernel(boot, roots, control, rules, status)
 }
+
+// confine opens the roots and gives up the rest of the host's file system.
+func confine(boot *wire.Boot) ([]root, error) {
+	if boot.Boundary == wire.BoundaryLandlock {
+		return enterConfined(boot.Mounts, boot.StateDir)
+	}
+	roots, err := openRoots(boot.Mounts)
+	if err == nil {
+		err = enterJail(roots)
+	}
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		err = &refusedError{err}
+	}
+	return roots, err
+}
+
+// refusedError is a failure to use namespaces for want of permission.
+type refusedError struct{ error }
 
 // readBoot reads the Boot document.
 func readBoot() (*wire.Boot, error) {

@@ -9,14 +9,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"x07/internal/sandbox/gvisor/skeleton"
 	"x07/internal/sandbox/gvisor/wire"
 )
 
 // root is one host file or directory that the guest sees.
 type root struct {
 	wire.Mount
-	// tree is the detached mount. Closing it would dissolve the mount, so it
-	// stays open as long as the sandbox lives.
+	// tree is a path descriptor of the source: the detached mount, if there is one.
+	// Closing it would dissolve the mount, so it stays open as long as the sandbox.
 	tree int
 	// read is the mount's root opened for reading.
 	read int
@@ -42,12 +43,10 @@ func openRoots(mounts []wire.Mount) ([]root, error) {
 }
 
 func openRoot(m wire.Mount) (root, error) {
-	r := root{Mount: m, write: -1}
-	var err error
-	r.tree, err = unix.OpenTree(unix.AT_FDCWD, m.Source,
+	tree, err := unix.OpenTree(unix.AT_FDCWD, m.Source,
 		unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
-		return r, fmt.Errorf("clone mount: %w", err)
+		return root{}, fmt.Errorf("clone mount: %w", err)
 	}
 	// Host devices are out of reach and set-user-ID bits mean nothing, whatever
 	// lies in the root.
@@ -57,11 +56,18 @@ func openRoot(m wire.Mount) (root, error) {
 	}
 	// A clone made by an unprivileged user also has to keep what the host's mount
 	// table locked; setting more attributes is always allowed.
-	if err := unix.MountSetattr(r.tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-		return r, fmt.Errorf("set mount attributes: %w", err)
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
+		return root{}, fmt.Errorf("set mount attributes: %w", err)
 	}
+	return newRoot(m, tree)
+}
+
+// newRoot completes a root from a path descriptor of its source.
+func newRoot(m wire.Mount, tree int) (root, error) {
+	r := root{Mount: m, tree: tree, write: -1}
 	var st unix.Stat_t
-	if err := unix.Fstat(r.tree, &st); err != nil {
+	err := unix.Fstat(r.tree, &st)
+	if err != nil {
 		return r, err
 	}
 	switch st.Mode & unix.S_IFMT {
@@ -83,9 +89,10 @@ func openRoot(m wire.Mount) (root, error) {
 	return r, nil
 }
 
-// openGuestRoot opens the directory in the jail that is the guest's root.
+// openGuestRoot opens the directory below the working directory that is the
+// guest's root.
 func openGuestRoot() (root, error) {
-	fd, err := unix.Open("/"+guestRootDir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(skeleton.Dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return root{}, os.NewSyscallError("open guest root", err)
 	}

@@ -17,7 +17,8 @@
 // those over files of this namespace only) and under gVisor's seccomp filters.
 //
 // Life: x07-sentry is process 1 of its pid namespace, so its end ends every
-// process of the guest. It dies with x07 three times over: by the parent-death
+// process of the guest; without that namespace the guest's processes are tied to
+// it by their own parent-death signals. It dies with x07 three times over: by the parent-death
 // signal, by the life pipe, and by Guest.Kill. Nothing is ever mounted in the
 // host's mount table, so nothing can stay mounted.
 package gvisor
@@ -30,6 +31,7 @@ import (
 	"path/filepath"
 
 	"x07/internal/sandbox"
+	"x07/internal/sandbox/gvisor/wire"
 )
 
 // Name is the backend's name in X07_VM_BACKEND.
@@ -52,6 +54,9 @@ type Options struct {
 	// Platform is the gVisor platform: "systrap", or "kvm" when asked for. Empty
 	// means systrap.
 	Platform string
+	// Boundary forces the second boundary. Empty means: namespaces where they are
+	// permitted, else Landlock.
+	Boundary wire.Boundary
 	// Trace, when set, receives gVisor's own log.
 	Trace *os.File
 }
@@ -79,11 +84,11 @@ func (*Backend) Name() string { return Name }
 func (b *Backend) Preflight(context.Context) sandbox.Status {
 	st := sandbox.Status{Backend: Name, Isolation: sandbox.IsolationKernel}
 	reason, fix := b.obstacle()
-	if reason == "" {
-		st.Usable = true
+	if reason != "" {
+		st.Reason, st.Fix = reason, fix
 		return st
 	}
-	st.Reason, st.Fix = reason, fix
+	st.Usable, st.Notes = true, b.notes()
 	return st
 }
 

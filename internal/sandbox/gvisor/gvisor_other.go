@@ -15,6 +15,8 @@ func (b *Backend) obstacle() (reason, fix string) {
 	return "the embedded guest kernel runs on Linux only, this is " + runtime.GOOS, ""
 }
 
+func (b *Backend) notes() []string { return nil }
+
 // Start implements sandbox.Backend. It always fails.
 func (b *Backend) Start(context.Context, sandbox.Spec) (sandbox.Guest, error) {
 	reason, _ := b.obstacle()

@@ -12,7 +12,11 @@ import (
 	"time"
 
 	"x07/internal/sandbox"
+	"x07/internal/sandbox/gvisor/wire"
 )
+
+// boundaryEnv forces the second boundary of the guests that a test starts.
+const boundaryEnv = "X07_TEST_BOUNDARY"
 
 // Built once per test run; the build cache makes that cheap.
 var (
@@ -59,7 +63,7 @@ func TestMain(m *testing.M) {
 
 func backend(t testing.TB) *Backend {
 	t.Helper()
-	opts := Options{Sentry: sentryBin}
+	opts := Options{Sentry: sentryBin, Boundary: wire.Boundary(os.Getenv(boundaryEnv))}
 	if os.Getenv("X07_TEST_TRACE") != "" {
 		opts.Trace = os.Stderr
 	}

@@ -46,36 +46,81 @@ var setupCapabilities = []uintptr{unix.CAP_SYS_ADMIN}
 
 // Start implements sandbox.Backend.
 func (b *Backend) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Guest, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	boundary, reason, _ := b.boundary()
+	if reason != "" {
+		return nil, fmt.Errorf("start guest kernel: %s", reason)
 	}
-	g, err := b.start(spec)
+	g, err := b.startWithin(ctx, spec, boundary)
+	if errors.Is(err, errRefused) && b.opts.Boundary == "" && landlockObstacle() == "" {
+		// The settings allowed namespaces and something else did not, such as a
+		// container's seccomp profile.
+		g, err = b.startWithin(ctx, spec, wire.BoundaryLandlock)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start guest kernel: %w", err)
 	}
-	select {
-	case err := <-g.started:
-		if err != nil {
-			g.Kill()
-			g.Wait()
-			return nil, fmt.Errorf("start guest kernel: %w", err)
-		}
-		return g, nil
-	case <-ctx.Done():
-		g.Kill()
-		g.Wait()
-		return nil, fmt.Errorf("start guest kernel: %w", ctx.Err())
-	}
+	return g, nil
 }
 
-func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
+// errRefused says that namespaces were not permitted.
+var errRefused = errors.New("namespaces are not permitted here (`x07 doctor` says more)")
+
+// startWithin starts a guest kernel within the given second boundary and waits
+// until its guest runs.
+func (b *Backend) startWithin(ctx context.Context, spec sandbox.Spec, boundary wire.Boundary) (*guest, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	g, err := b.start(spec, boundary)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err = <-g.started:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		g.Kill()
+		g.Wait()
+		g.stream.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (b *Backend) start(spec sandbox.Spec, boundary wire.Boundary) (_ *guest, err error) {
 	sentry, err := b.sentry()
 	if err != nil {
 		return nil, err
 	}
-	doc, err := bootDocument(spec, b.opts)
+	stateDir := spec.JobDir
+	var remove func()
+	if boundary == wire.BoundaryLandlock && stateDir == "" {
+		if stateDir, err = os.MkdirTemp("", "x07-guest-"); err != nil {
+			return nil, fmt.Errorf("make state directory: %w", err)
+		}
+		remove = func() { os.RemoveAll(stateDir) }
+		defer func() {
+			if err != nil {
+				remove()
+			}
+		}()
+	}
+	boot, err := bootDocument(spec, b.opts, boundary, stateDir)
 	if err != nil {
 		return nil, err
+	}
+	doc, err := json.Marshal(boot)
+	if err != nil {
+		return nil, err
+	}
+	var confine *domain
+	if boundary == wire.BoundaryLandlock {
+		if confine, err = newDomain(sentry, stateDir, boot.Mounts); err != nil {
+			return nil, err
+		}
+		defer confine.close()
 	}
 	var files pipes.Set
 	defer files.Close()
@@ -124,7 +169,7 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 	if stderrCap <= 0 {
 		stderrCap = defaultStderr
 	}
-	maps, err := userns.Identity()
+	attr, err := attributes(boundary)
 	if err != nil {
 		return nil, err
 	}
@@ -141,16 +186,8 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 		Stdout: diag,
 		Stderr: diag,
 		// In the order of wire's FD constants, from FDBoot on.
-		ExtraFiles: padded([]*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program}),
-		SysProcAttr: &syscall.SysProcAttr{
-			Cloneflags:                 namespaces,
-			UidMappings:                maps.UIDs,
-			GidMappings:                maps.GIDs,
-			GidMappingsEnableSetgroups: os.Geteuid() == 0,
-			AmbientCaps:                setupCapabilities,
-			Pdeathsig:                  syscall.SIGKILL,
-			Setsid:                     true,
-		},
+		ExtraFiles:  padded([]*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program}),
+		SysProcAttr: attr,
 	}
 	g := &guest{
 		cmd:     cmd,
@@ -159,9 +196,13 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 		done:    make(chan struct{}),
 		stderr:  pipes.Capture{Cap: stderrCap},
 		log:     pipes.Capture{Cap: logBytes},
+		remove:  remove,
+	}
+	if boundary == wire.BoundaryLandlock {
+		g.notes = []string{landlockNote}
 	}
 	g.stream = pipes.Stream{R: stdoutR, W: stdinW}
-	if err := g.spawn(); err != nil {
+	if err := g.spawn(confine); err != nil {
 		return nil, err
 	}
 	// From here on the guest owns the host's ends.
@@ -173,8 +214,25 @@ func (b *Backend) start(spec sandbox.Spec) (_ *guest, err error) {
 	return g, nil
 }
 
+// attributes are how x07-sentry is started.
+func attributes(boundary wire.Boundary) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	if boundary == wire.BoundaryLandlock {
+		return attr, nil
+	}
+	maps, err := userns.Identity()
+	if err != nil {
+		return nil, err
+	}
+	attr.Cloneflags = namespaces
+	attr.UidMappings, attr.GidMappings = maps.UIDs, maps.GIDs
+	attr.GidMappingsEnableSetgroups = os.Geteuid() == 0
+	attr.AmbientCaps = setupCapabilities
+	return attr, nil
+}
+
 // bootDocument translates a Spec.
-func bootDocument(spec sandbox.Spec, opts Options) ([]byte, error) {
+func bootDocument(spec sandbox.Spec, opts Options, boundary wire.Boundary, stateDir string) (*wire.Boot, error) {
 	if len(spec.Command) == 0 {
 		return nil, errors.New("spec has no command")
 	}
@@ -182,7 +240,7 @@ func bootDocument(spec sandbox.Spec, opts Options) ([]byte, error) {
 	if dir == "" {
 		dir = "/x07/work"
 	}
-	boot := wire.Boot{
+	boot := &wire.Boot{
 		ID:       spec.ID,
 		Platform: opts.Platform,
 		Args:     append([]string{"/x07/bin/" + filepath.Base(spec.Command[0])}, spec.Command[1:]...),
@@ -195,7 +253,9 @@ func bootDocument(spec sandbox.Spec, opts Options) ([]byte, error) {
 			Procs:     spec.Limits.Procs,
 			CoreBytes: spec.Limits.CoreBytes,
 		},
-		Trace: opts.Trace != nil,
+		Boundary: boundary,
+		StateDir: stateDir,
+		Trace:    opts.Trace != nil,
 	}
 	for _, m := range spec.Mounts {
 		if !filepath.IsAbs(m.Host) {
@@ -206,7 +266,7 @@ func bootDocument(spec sandbox.Spec, opts Options) ([]byte, error) {
 		}
 		boot.Mounts = append(boot.Mounts, wire.Mount{Source: m.Host, Target: m.Guest, Writable: m.Writable})
 	}
-	return json.Marshal(boot)
+	return boot, nil
 }
 
 // guest is a running x07-sentry.
@@ -219,6 +279,8 @@ type guest struct {
 	exited  chan error // cmd.Wait's result
 	stderr  pipes.Capture
 	log     pipes.Capture
+	notes   []string
+	remove  func() // removes the state directory, or nil
 
 	mu     sync.Mutex
 	dead   bool // the process has been waited for; its pid is not ours any more
@@ -227,14 +289,20 @@ type guest struct {
 
 // spawn starts x07-sentry on an operating system thread that lives until the
 // process has ended: the parent-death signal is tied to the thread that forked,
-// not to the process.
-func (g *guest) spawn() error {
+// not to the process. With a domain to start in, that thread enters it first.
+func (g *guest) spawn(confine *domain) error {
 	started := make(chan error, 1)
 	g.exited = make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread ends with this function, and its restrictions
 		// with it.
 		runtime.LockOSThread()
+		if confine != nil {
+			if err := confine.enter(); err != nil {
+				started <- err
+				return
+			}
+		}
 		refuseMembarrier()
 		if err := g.cmd.Start(); err != nil {
 			started <- explainSpawn(err)
@@ -260,7 +328,8 @@ func (g *guest) watch(status, stderr, log *os.File) {
 	go func() { defer readers.Done(); g.log.Drain(log) }()
 
 	var st sandbox.ExitStatus
-	ended, failed := false, ""
+	ended := false
+	var failed error
 	lines := bufio.NewScanner(status)
 	lines.Buffer(nil, statusBytes)
 	for lines.Scan() {
@@ -282,13 +351,19 @@ func (g *guest) watch(status, stderr, log *os.File) {
 			// The guest may have ended before its start was reported.
 			g.reportStart(nil)
 		case wire.EventFailed:
-			failed = s.Error
+			failed = errors.New(s.Error)
+			if s.Refused {
+				failed = fmt.Errorf("%w: %s", errRefused, s.Error)
+			}
 		}
 	}
 	status.Close()
 	waitErr := <-g.exited
 	readers.Wait()
 	g.life.Close()
+	if g.remove != nil {
+		g.remove()
+	}
 
 	if ps := g.cmd.ProcessState; ps != nil {
 		st.CPU = ps.UserTime() + ps.SystemTime()
@@ -298,14 +373,14 @@ func (g *guest) watch(status, stderr, log *os.File) {
 	}
 	switch {
 	case ended:
-	case failed != "":
-		st.Err = errors.New(failed)
+	case failed != nil:
+		st.Err = failed
 	case st.Limit != "":
 		st.Signal, st.Code = int(unix.SIGKILL), 128+int(unix.SIGKILL)
 	default:
 		st.Signal, st.Code, st.Err = g.deathOfSentry(waitErr)
 	}
-	st.Stderr = g.stderr.Bytes()
+	st.Stderr, st.Notes = g.stderr.Bytes(), g.notes
 	g.mu.Lock()
 	g.status = st
 	g.mu.Unlock()

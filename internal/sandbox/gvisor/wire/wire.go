@@ -52,8 +52,36 @@ type Boot struct {
 	Mounts []Mount `json:"mounts"`
 	// Limits bound what the guest may use. Zero means no limit.
 	Limits Limits `json:"limits"`
+	// Boundary is the second boundary, around the guest kernel itself.
+	Boundary Boundary `json:"boundary"`
+	// StateDir is a directory on the host, absolute and private to this sandbox.
+	// Only BoundaryLandlock needs it, for the guest's mount points.
+	StateDir string `json:"state_dir,omitempty"`
 	// Trace writes gVisor's own log to descriptor 2. For debugging only.
 	Trace bool `json:"trace,omitempty"`
+}
+
+// Boundary is what holds the guest kernel, should a guest take it over.
+type Boundary string
+
+// Boundaries. Both come with the same seccomp filter and without privileges.
+const (
+	// BoundaryNamespaces: namespaces of its own and an empty root file system.
+	BoundaryNamespaces Boundary = "namespaces"
+	// BoundaryLandlock: the host's namespaces, with Landlock denying every file
+	// but the roots.
+	BoundaryLandlock Boundary = "landlock"
+)
+
+// LandlockVersion is the Landlock version that BoundaryLandlock needs (Linux 6.2).
+const LandlockVersion = 3
+
+// KernelFacts are host files that the guest kernel reads while it starts. It has
+// a default for each but the first.
+var KernelFacts = []string{
+	"/proc/sys/vm/mmap_min_addr",
+	"/proc/sys/kernel/cap_last_cap",
+	"/sys/devices/system/cpu/possible",
 }
 
 // Mount makes the host path Source appear at Target in the guest.
@@ -97,4 +125,6 @@ type Status struct {
 	Signal int    `json:"signal,omitempty"`
 	Limit  string `json:"limit,omitempty"`
 	Error  string `json:"error,omitempty"`
+	// Refused says that BoundaryNamespaces failed for want of permission.
+	Refused bool `json:"refused,omitempty"`
 }

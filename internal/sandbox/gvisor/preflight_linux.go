@@ -8,9 +8,11 @@ import (
 	"strconv"
 	"strings"
 
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 
 	"x07/internal/sandbox"
+	"x07/internal/sandbox/gvisor/wire"
 )
 
 // obstacle returns why a guest cannot start here, and what would help.
@@ -27,6 +29,39 @@ func (b *Backend) obstacle() (reason, fix string) {
 	} else if b.opts.Platform != "systrap" {
 		return fmt.Sprintf("unknown gVisor platform %q", b.opts.Platform), "set " + PlatformEnv + " to systrap or kvm"
 	}
+	_, reason, fix = b.boundary()
+	return reason, fix
+}
+
+// landlockNote is how a guest, and x07 doctor, tell which second boundary it is.
+const landlockNote = "the guest kernel is confined by Landlock and seccomp instead of namespaces of its own"
+
+// boundary chooses the second boundary for this machine: namespaces where they
+// are permitted, else Landlock. With neither it says why, and what would help.
+func (b *Backend) boundary() (boundary wire.Boundary, reason, fix string) {
+	if b.opts.Boundary != "" {
+		return b.opts.Boundary, "", ""
+	}
+	reason, fix = namespacesObstacle()
+	if reason == "" {
+		return wire.BoundaryNamespaces, "", ""
+	}
+	if without := landlockObstacle(); without != "" {
+		return "", reason + "; " + without, fix
+	}
+	return wire.BoundaryLandlock, "", ""
+}
+
+// notes are the restrictions of a usable backend.
+func (b *Backend) notes() []string {
+	if boundary, _, _ := b.boundary(); boundary == wire.BoundaryLandlock {
+		return []string{landlockNote}
+	}
+	return nil
+}
+
+// namespacesObstacle returns why the guest kernel cannot have its own namespaces.
+func namespacesObstacle() (reason, fix string) {
 	if err := haveMountAPI(); err != nil {
 		return err.Error(), "use Linux 5.12 or newer"
 	}
@@ -36,6 +71,15 @@ func (b *Backend) obstacle() (reason, fix string) {
 		}
 	}
 	return "", ""
+}
+
+// landlockObstacle returns why Landlock cannot confine the guest kernel.
+func landlockObstacle() string {
+	version, err := ll.LandlockGetABIVersion()
+	if err != nil || version < wire.LandlockVersion {
+		return fmt.Sprintf("and Landlock, which could take their place, has version %d of the %d it needs (Linux 6.2)", max(version, 0), wire.LandlockVersion)
+	}
+	return ""
 }
 
 // haveMountAPI asks for mount_setattr (Linux 5.12), the newest system call that
@@ -95,10 +139,12 @@ func (k knob) blocked() string {
 	return k.why
 }
 
-// explainSpawn adds to a failed clone what usually is behind it.
+// explainSpawn recognizes a clone that failed because of its namespaces.
 func explainSpawn(err error) error {
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("make namespaces: %w (user namespaces seem to be forbidden here, for example by a container's seccomp profile; `x07 doctor` says more)", err)
+	for _, refusal := range []error{unix.EPERM, unix.EACCES, unix.ENOSPC, unix.EINVAL, unix.ENOSYS} {
+		if errors.Is(err, refusal) {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
 	}
 	return err
 }
