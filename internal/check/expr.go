@@ -169,6 +169,7 @@ func (f *fn) temp(v val) val {
 	if v.n.Type.IsView() {
 		f.known(v)
 		f.retarget(t, v.from)
+		t.bound = v.n.Src
 	}
 	f.member(t)
 	n := f.node(Temp, v.n.Type, v.n.Src, 0)
@@ -329,6 +330,7 @@ func (f *fn) let(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 	if t.IsView() {
 		f.known(init)
 		f.retarget(v, init.from)
+		v.bound = args[1]
 	}
 	f.member(v)
 	f.bind(v)
@@ -371,6 +373,7 @@ func (f *fn) set(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 	case t.IsView():
 		f.known(init)
 		f.retarget(v, init.from)
+		v.bound = args[1]
 		v.full = v.full && init.full
 	case t.IsOwned():
 		f.unborrowed(v, "set")
@@ -512,11 +515,42 @@ func (f *fn) forLoop(e *ast.Expr, args []*ast.Expr) *Node {
 	body := f.scoped(args[3], true)
 	changes := f.closeBranch(mark)
 	if body.n.Type != types.Never {
-		f.apply(changes)
+		f.loop(changes)
 	}
 	n := f.node(For, types.I32, e, 0)
 	n.Var, n.Args = v, []*Node{start.n, end.n, body.n}
 	return n
+}
+
+// loop makes the changes of a loop body that ran at least once. If it did not
+// run, a view still borrows from what it borrowed from before: that owner
+// stays borrowed to the end of the scope of the view.
+func (f *fn) loop(changes []change) {
+	for _, ch := range changes {
+		v := ch.v
+		before := v.status.from
+		if v.Type.IsView() && before.owner != nil && before.owner != ch.end.from.owner {
+			shadow := f.newVar("", v.Type)
+			shadow.bound = v.bound
+			f.retarget(shadow, before)
+			s := &f.scopes[v.depth-1]
+			s.views = append(s.views, shadow)
+		}
+	}
+	for _, ch := range changes {
+		if !ch.v.Type.IsView() {
+			f.save(ch.v)
+			ch.v.status.moved, ch.v.status.movedAt = ch.end.moved, ch.end.movedAt
+			continue
+		}
+		params := f.join(borrow{param: ch.v.status.from.param, other: ch.v.status.from.other}, ch.end.from, ch.v.Type)
+		f.retarget(ch.v, params)
+	}
+	for _, ch := range changes {
+		if ch.v.status.moved && ch.v.status.borrows > 0 {
+			f.fail(kindTyping, "borrow of moved value")
+		}
+	}
 }
 
 // ret checks a return. What its operand moves is moved only on the way out.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"x07/internal/ast"
 	"x07/internal/mono"
@@ -111,8 +112,8 @@ func (c *checker) visibility() {
 	for _, f := range c.out.Funcs {
 		from := f.decl.fn.Module
 		body := f.decl.fn.Decl.Body
-		if body == nil {
-			continue
+		if home := moduleOf(f.Name); f != c.out.Solve && c.mono.Modules[home] == nil {
+			c.failFn(f, kindTyping, f.decl.fn.Decl.Ptr, "function %q belongs to unknown module %q", f.Name, home)
 		}
 		c.visible(f, from, body)
 	}
@@ -126,6 +127,11 @@ func (c *checker) visibility() {
 			}
 		})
 	}
+}
+
+// moduleOf is everything before the last dot of a function's name.
+func moduleOf(name string) string {
+	return name[:max(0, strings.LastIndexByte(name, '.'))]
 }
 
 func (c *checker) visible(f *Func, from *mono.Module, e *ast.Expr) {
