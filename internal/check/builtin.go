@@ -22,7 +22,7 @@ func (f *fn) builtin(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	}
 	n := f.node(Builtin, b.Result, e, 1)
 	n.Head = b
-	n.Args = make([]*Node, len(args))
+	n.Args = f.slots(len(args))
 	var hs holds
 	vals := make([]val, len(args))
 	deferred := -1

@@ -44,7 +44,7 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 	}
 	n := f.node(Call, callee.Result, e, 1)
 	n.Fn = callee
-	n.Args = make([]*Node, len(args))
+	n.Args = f.slots(len(args))
 	var hs holds
 	src, needSrc := borrow{}, borrow{}
 	if callee.Result.IsView() {
@@ -164,7 +164,7 @@ func (c *checker) function(fu *Func) {
 		}
 		f.leave(v)
 	}
-	root.Args = []*Node{v.n}
+	root.Args = f.list(v.n)
 	root.Type = v.n.Type
 	f.pop(borrow{})
 	fu.Body = root

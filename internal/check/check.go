@@ -146,6 +146,10 @@ type checker struct {
 	out   *Program
 	heads map[string]*head
 	names map[string]*Var // of the function being checked; empty between functions
+	// nodes and ptrs are what is left of the pieces that nodes and their
+	// lists are taken from.
+	nodes []Node
+	ptrs  []*Node
 }
 
 // declInfo is what a function's declaration says, and what it calls.

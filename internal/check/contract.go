@@ -97,7 +97,7 @@ func (f *fn) witness(list []*ast.Expr) *Node {
 		}
 		w.Args = append(w.Args, v.n)
 	}
-	outer.Args, outer.Type = []*Node{w}, types.Never
+	outer.Args, outer.Type = f.list(w), types.Never
 	f.pop(borrow{})
 	f.closeBranch(mark)
 	return outer

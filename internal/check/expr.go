@@ -44,7 +44,31 @@ func (f *fn) raise(kind string, showPtr bool, e *ast.Expr, format string, args .
 
 // node makes a node; fuel is what evaluating it costs by itself.
 func (f *fn) node(k Kind, t types.Type, src *ast.Expr, fuel uint8) *Node {
-	return &Node{Kind: k, Type: t, Src: src, Fuel: fuel}
+	c := f.c
+	if len(c.nodes) == 0 {
+		c.nodes = make([]Node, 256)
+	}
+	n := &c.nodes[0]
+	c.nodes = c.nodes[1:]
+	n.Kind, n.Type, n.Src, n.Fuel = k, t, src, fuel
+	return n
+}
+
+// slots is a list of n nodes to be filled in.
+func (f *fn) slots(n int) []*Node {
+	c := f.c
+	if len(c.ptrs) < n {
+		c.ptrs = make([]*Node, max(512, n))
+	}
+	out := c.ptrs[:n:n]
+	c.ptrs = c.ptrs[n:]
+	return out
+}
+
+func (f *fn) list(ns ...*Node) []*Node {
+	out := f.slots(len(ns))
+	copy(out, ns)
+	return out
 }
 
 // value checks e where its value is used.
@@ -173,7 +197,7 @@ func (f *fn) temp(v val) val {
 	}
 	f.member(t)
 	n := f.node(Temp, v.n.Type, v.n.Src, 0)
-	n.Var, n.Args = t, []*Node{v.n}
+	n.Var, n.Args = t, f.list(v.n)
 	return val{n: n, brand: v.brand, from: v.from, full: v.full}
 }
 
@@ -261,7 +285,7 @@ func (f *fn) block(e *ast.Expr, form form, stmt bool) val {
 	if !stmt {
 		n.Fuel = 1
 	}
-	n.Args = make([]*Node, len(items))
+	n.Args = f.slots(len(items))
 	last := len(items) - 1
 	for i, item := range items[:last] {
 		n.Args[i] = f.stmt(item)
@@ -290,13 +314,13 @@ func (f *fn) scoped(e *ast.Expr, stmt bool) val {
 	if stmt {
 		n.Stmt = true
 		s := f.stmt(e)
-		n.Args = []*Node{s}
+		n.Args = f.list(s)
 		if s.Type == types.Never {
 			n.Type = types.Never
 		}
 	} else {
 		v = f.value(e)
-		n.Args = []*Node{v.n}
+		n.Args = f.list(v.n)
 		n.Type = v.n.Type
 	}
 	f.pop(v.from)
@@ -335,7 +359,7 @@ func (f *fn) let(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 	f.member(v)
 	f.bind(v)
 	n := f.node(Let, t, e, 0)
-	n.Var, n.Args, n.Stmt = v, []*Node{init.n}, stmt
+	n.Var, n.Args, n.Stmt = v, f.list(init.n), stmt
 	if stmt {
 		if init.n.Kind == Use && t.IsOwned() {
 			init.n.Fuel = 0
@@ -381,7 +405,7 @@ func (f *fn) set(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 		v.status.moved, v.status.movedAt = false, nil
 	}
 	n := f.node(Set, v.Type, e, 0)
-	n.Var, n.Args, n.Stmt = v, []*Node{init.n}, stmt
+	n.Var, n.Args, n.Stmt = v, f.list(init.n), stmt
 	if stmt {
 		n.Type = types.Invalid
 		return val{n: n}
@@ -434,7 +458,7 @@ func (f *fn) ifValue(e *ast.Expr, args []*ast.Expr) val {
 	mark = f.openBranch()
 	b := f.scoped(args[2], false)
 	cb := f.closeBranch(mark)
-	n.Args = []*Node{cond, a.n, b.n}
+	n.Args = f.list(cond, a.n, b.n)
 	out := val{n: n}
 	switch {
 	case a.n.Type == types.Never && b.n.Type == types.Never:
@@ -473,7 +497,7 @@ func (f *fn) ifStmt(e *ast.Expr, args []*ast.Expr) *Node {
 	mark = f.openBranch()
 	b := f.scoped(args[2], true)
 	cb := f.closeBranch(mark)
-	n.Args = []*Node{cond, a.n, b.n}
+	n.Args = f.list(cond, a.n, b.n)
 	aNever, bNever := a.n.Type == types.Never, b.n.Type == types.Never
 	switch {
 	case aNever && bNever:
@@ -518,7 +542,7 @@ func (f *fn) forLoop(e *ast.Expr, args []*ast.Expr) *Node {
 		f.loop(changes)
 	}
 	n := f.node(For, types.I32, e, 0)
-	n.Var, n.Args = v, []*Node{start.n, end.n, body.n}
+	n.Var, n.Args = v, f.list(start.n, end.n, body.n)
 	return n
 }
 
@@ -566,7 +590,7 @@ func (f *fn) ret(e *ast.Expr, args []*ast.Expr) *Node {
 	f.leave(v)
 	f.closeBranch(mark)
 	n := f.node(Return, types.Never, e, 0)
-	n.Args = []*Node{v.n}
+	n.Args = f.list(v.n)
 	return n
 }
 
@@ -621,7 +645,7 @@ func (f *fn) try(e *ast.Expr, args []*ast.Expr) val {
 		}
 	}
 	n := f.node(Try, row.payload, e, 1)
-	n.Args = []*Node{v.n}
+	n.Args = f.list(v.n)
 	out := val{n: n, from: v.from}
 	if v.brand != anyBrand {
 		out.brand = v.brand
@@ -649,6 +673,6 @@ func (f *fn) binary(e *ast.Expr, op uint8, args []*ast.Expr) val {
 		}
 	}
 	n := f.node(Bin, types.I32, e, 1)
-	n.Op, n.Args = op, []*Node{a.n, b.n}
+	n.Op, n.Args = op, f.list(a.n, b.n)
 	return val{n: n}
 }

@@ -67,7 +67,7 @@ func (f *fn) unwrapOr(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 		f.badArgs(b)
 	}
 	f.releaseAll(&hs)
-	n.Args = []*Node{c.n, d.n}
+	n.Args = f.list(c.n, d.n)
 	out := val{n: n, brand: joinBrands(c.brand, d.brand)}
 	if b.Result.IsView() {
 		f.known(c)
@@ -105,7 +105,7 @@ func (f *fn) cast(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	a := f.arg(b, 2, args[2], &hs)
 	f.releaseAll(&hs)
 	n := f.node(Cast, b.Result, e, 1)
-	n.Head, n.Fn, n.Args = b, v, []*Node{a.n}
+	n.Head, n.Fn, n.Args = b, v, f.list(a.n)
 	return val{n: n, brand: brand, from: a.from}
 }
 
@@ -116,7 +116,7 @@ func (f *fn) assume(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	a := f.arg(b, 1, args[1], &hs)
 	f.releaseAll(&hs)
 	n := f.node(Builtin, b.Result, e, 1)
-	n.Head, n.Args = b, []*Node{a.n}
+	n.Head, n.Args = b, f.list(a.n)
 	return val{n: n, brand: brand, from: a.from}
 }
 
@@ -125,7 +125,7 @@ func (f *fn) preserveIfFull(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val
 	a := f.arg(b, 0, args[0], &hs)
 	f.releaseAll(&hs)
 	n := f.node(Builtin, b.Result, e, 1)
-	n.Head, n.Args = b, []*Node{a.n}
+	n.Head, n.Args = b, f.list(a.n)
 	v := val{n: n}
 	if a.full {
 		v.brand = a.brand

@@ -231,7 +231,7 @@ func (f *fn) boundHere(name string) bool {
 
 // push opens a scope and returns its Block.
 func (f *fn) push(src *ast.Expr) *Node {
-	n := &Node{Kind: Block, Src: src}
+	n := f.node(Block, types.Invalid, src, 0)
 	f.scopes = append(f.scopes, scope{node: n, binds: len(f.binds)})
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"x07/internal/ast"
 	"x07/internal/check"
 	"x07/internal/codegen"
 	"x07/internal/engine"
@@ -73,4 +74,13 @@ func TestProgramsDoWhatTheirSourceSays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loadBig is a program from one document, whatever its size.
+func loadBig(src string) *program.Program {
+	f, err := ast.Parse([]byte(src))
+	if err != nil {
+		panic(err)
+	}
+	return &program.Program{Entry: f}
 }

@@ -1,0 +1,65 @@
+package lower_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"x07/internal/check"
+	"x07/internal/lower"
+	"x07/internal/mono"
+	"x07/internal/program"
+)
+
+// manyFunctions is a module-sized program of n functions, each of which calls
+// the next.
+func manyFunctions(n int) *program.Program {
+	var decls, body strings.Builder
+	for i := range n {
+		next := `"acc"`
+		if i+1 < n {
+			next = fmt.Sprintf(`["main.f%d",["+","n",1],"v"]`, i+1)
+		}
+		fmt.Fprintf(&decls, `,{"kind":"defn","name":"main.f%d","params":[{"name":"n","ty":"i32"},{"name":"v","ty":"bytes_view"}],"result":"i32","body":
+			["begin",["let","acc",["*","n",3]],["let","b",["bytes.alloc",4]],
+			["for","i",0,["view.len","v"],["set","acc",["+","acc",["view.get_u8","v","i"]]]],
+			["if",["<u","acc",7],["return","acc"],0],["set","b",["bytes.set_u8","b",0,"acc"]],["+",["bytes.get_u8","b",0],%s]]}`, i, next)
+	}
+	fmt.Fprintf(&body, `["fmt.u32_to_dec",["main.f0",1,"input"]]`)
+	// The entry has a size limit; a module has not.
+	src := `{"schema_version":"x07.x07ast@0.5.0","kind":"module","module_id":"main","imports":[],"decls":[` +
+		decls.String()[1:] + `],"solve":` + body.String() + `}`
+	return loadBig(src)
+}
+
+func TestTenThousandFunctionsAreCheckedAndLoweredInWellUnderASecond(t *testing.T) {
+	p := manyFunctions(10000)
+	start := time.Now()
+	compileBig(t, p)
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("took %v", d)
+	} else {
+		t.Log(d)
+	}
+}
+
+func compileBig(t testing.TB, p *program.Program) {
+	m, err := mono.Specialise(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := check.Check(m, check.Options{World: "run-os", MaxASTNodes: 10 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lower.Program(c)
+}
+
+func BenchmarkCheckAndLowerTenThousandFunctions(b *testing.B) {
+	p := manyFunctions(10000)
+	b.ReportAllocs()
+	for b.Loop() {
+		compileBig(b, p)
+	}
+}
