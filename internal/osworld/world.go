@@ -106,8 +106,7 @@ type Leaks struct {
 }
 
 // Close flushes standard output, kills and waits for every child, and closes
-// every file. It may be called from another goroutine than the program's, and
-// more than once.
+// every file. It is called when the program no longer runs; more calls do nothing.
 func (w *World) Close() Leaks {
 	w.streams.FlushStdout()
 	return Leaks{Children: w.procs.Close(), Writers: w.files.Close()}

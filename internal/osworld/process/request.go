@@ -17,6 +17,8 @@ type request struct {
 	cwd   string
 	stdin []byte
 	dec   policy.Decision // about the executable
+	// also are the decisions about variables and working directory, for the audit.
+	also []policy.Decision
 }
 
 const (
@@ -144,9 +146,11 @@ func (t *Table) decodeEnv(f *fields, r *request) (int32, error) {
 		if !f.ok {
 			return codeInvalid, nil
 		}
-		if code := t.refusal(t.door.Gate.ProcessEnv(string(key), len(val))); code != 0 {
+		d := t.door.Gate.ProcessEnv(string(key), len(val))
+		if code := t.refusal(d); code != 0 {
 			return code, nil
 		}
+		r.also = append(r.also, d)
 		switch {
 		case len(key) == 0:
 			return codeInvalid, nil
@@ -169,7 +173,11 @@ func (t *Table) decodeCwd(f *fields, r *request) (int32, error) {
 		return 0, effect.Trap("os.process.spawn_capture_v1 cwd contains NUL")
 	}
 	r.cwd = string(cwd)
-	return t.refusal(t.door.Gate.ProcessCwd(r.cwd)), nil
+	d := t.door.Gate.ProcessCwd(r.cwd)
+	if r.cwd != "" {
+		r.also = append(r.also, d)
+	}
+	return t.refusal(d), nil
 }
 
 func (t *Table) decodeStdin(f *fields, r *request) (int32, error) {

@@ -83,6 +83,9 @@ func (t *Table) start(c *child, req, caps []byte) (int32, error) {
 		t.door.Done(c.dec, 0, c.start, codeSpawnFailed)
 		return codeSpawnFailed, nil
 	}
+	for _, d := range r.also {
+		t.door.Done(d, 0, c.start, 0)
+	}
 	t.live++
 	c.running = true
 	if c.in = r.stdin; len(c.in) == 0 && c.mode == captured {
