@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,3 +30,12 @@ func guestMain() int {
 	}
 	return exitOK
 }
+
+// guestConn is standard input and output as one stream.
+type guestConn struct {
+	io.Reader
+	io.Writer
+	close func() error
+}
+
+func (c guestConn) Close() error { return c.close() }

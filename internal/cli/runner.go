@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x07/internal/launch"
 	"x07/internal/policy"
 	"x07/internal/project"
 	"x07/internal/sandbox"
@@ -35,7 +36,7 @@ type runnerFlags struct {
 // RunnerMain runs the x07-os-runner command with the arguments after argv[0]
 // and returns its exit code.
 func RunnerMain(argv []string) int {
-	if len(argv) == 2 && argv[1] == guestArg {
+	if len(argv) == 2 && argv[1] == launch.RunnerVerb {
 		return guestMain()
 	}
 	s := streams{os.Stdin, os.Stdout, os.Stderr}
