@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 )
 
 // Child is a finished program as its parent process saw it: its exit and what
@@ -107,24 +106,6 @@ type Stats struct {
 	SchedStats      *SchedStats `json:"sched_stats"`
 	MemStats        *MemStats   `json:"mem_stats"`
 	DebugStats      *DebugStats `json:"debug_stats,omitempty"`
-}
-
-// NewStats is the statistics of a run. Heap use is the peak of live bytes, as
-// far as 32 bits can say; file calls are counted by the raw heads only, and
-// the fixture worlds' counters are zero in OS worlds.
-func NewStats(fuel, fsReads uint64, mem MemStats, sched SchedStats, borrowChecks bool) Stats {
-	heap := min(mem.PeakLiveBytes, math.MaxUint32)
-	zero := func() *uint64 { return new(uint64) }
-	s := Stats{
-		FuelUsed: &fuel, HeapUsed: &heap, FSReadFileCalls: &fsReads, FSListDirCalls: zero(),
-		RROpenCalls: zero(), RRCloseCalls: zero(), RRStatsCalls: zero(), RRNextCalls: zero(),
-		RRNextMissCalls: zero(), RRAppendCalls: zero(), KVGetCalls: zero(), KVSetCalls: zero(),
-		SchedStats: &sched, MemStats: &mem,
-	}
-	if borrowChecks {
-		s.DebugStats = &DebugStats{}
-	}
-	return s
 }
 
 // Line is the statistics line with its newline.

@@ -138,10 +138,6 @@ type SchedStats struct {
 	YieldCalls     uint64 `json:"yield_calls"`
 }
 
-// NoSchedTrace is the scheduler's trace hash of a program that never switched
-// tasks: the FNV-1a offset basis.
-const NoSchedTrace = "0xcbf29ce484222325"
-
 // Requires is the native_requires of a program that was compiled for world and
 // uses the given host heads. Heads of the core runtime add nothing.
 func Requires(world string, heads []string) NativeRequires {
