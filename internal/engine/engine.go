@@ -46,6 +46,10 @@ type Config struct {
 	Deadline time.Time
 	// CacheDir is where machine code is kept between runs; "" keeps none.
 	CacheDir string
+	// Code is machine code from CompileCode, used when it is of this program and
+	// for this processor; then nothing is compiled and CacheDir is not looked at.
+	// Whoever sets it vouches for it: it runs with the rights of the process.
+	Code []byte
 	// Workers is how many threads may compile a module that is not cached.
 	Workers int
 }
@@ -66,6 +70,8 @@ type Result struct {
 	// Wall is the time from the program's first instruction to its end, CPU
 	// the processor time in it; Startup is what loading took before.
 	Startup, Wall, CPU time.Duration
+	// Precompiled says that the machine code was Config.Code.
+	Precompiled bool
 }
 
 // Trap says why and where a program was stopped.
@@ -110,6 +116,7 @@ type run struct {
 
 	capacity uint64
 	cache    wazero.CompilationCache
+	code     *codeStore // nil unless Config.Code is set
 	rt       wazero.Runtime
 	mod      api.Module
 	mem      api.Memory
@@ -156,13 +163,10 @@ func (r *run) prepare() error {
 	// Twice the capacity: room for what the placement of blocks wastes. Pages
 	// that are never touched cost nothing.
 	pages := min((2*r.capacity+uint64(len(r.a.Wasm)))/wasmPage+64, 65536)
-	rc := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(pages)).WithDebugInfoEnabled(false)
-	if r.cfg.CacheDir != "" {
-		// A cache that cannot be used costs time, not the run.
-		if c, err := wazero.NewCompilationCacheWithDir(r.cfg.CacheDir); err == nil {
-			r.cache = c
-			rc = rc.WithCompilationCache(c)
-		}
+	rc := runtimeConfig(uint32(pages))
+	if c := r.openCache(); c != nil {
+		r.cache = c
+		rc = rc.WithCompilationCache(c)
 	}
 	ctx := experimental.WithMemoryAllocator(r.ctx, experimental.MemoryAllocatorFunc(allocate))
 	if r.cfg.Workers > 1 {
@@ -201,6 +205,33 @@ func (r *run) prepare() error {
 	return nil
 }
 
+// runtimeConfig is how modules are compiled and run; pages is the most memory,
+// which does not change the code.
+func runtimeConfig(pages uint32) wazero.RuntimeConfig {
+	rc := wazero.NewRuntimeConfig().WithDebugInfoEnabled(false)
+	if pages > 0 {
+		rc = rc.WithMemoryLimitPages(pages)
+	}
+	return rc
+}
+
+// openCache is where machine code comes from; nil when it has to be made. A
+// cache that cannot be used costs time, not the run.
+func (r *run) openCache() wazero.CompilationCache {
+	if len(r.cfg.Code) > 0 {
+		r.code = &codeStore{block: r.cfg.Code}
+		if c, err := r.code.attach(); err == nil {
+			return c
+		}
+	}
+	if r.cfg.CacheDir != "" {
+		if c, err := wazero.NewCompilationCacheWithDir(r.cfg.CacheDir); err == nil {
+			return c
+		}
+	}
+	return nil
+}
+
 const (
 	wasmPage = 65536
 	msgOOM   = "out of memory"
@@ -216,7 +247,7 @@ func (r *run) start() Result {
 	unlock := r.fuel.begin(r)
 	defer unlock()
 	started := time.Now()
-	res := Result{Startup: started.Sub(r.began)}
+	res := Result{Startup: started.Sub(r.began), Precompiled: r.code != nil && r.code.used}
 	stack := [4]uint64{r.heapBase, uint64(len(r.cfg.Input)), capacity, r.fuel.first()}
 	err := r.mod.ExportedFunction("run").CallWithStack(r.ctx, stack[:])
 	res.Wall, res.CPU = time.Since(started), r.fuel.cpuUsed()

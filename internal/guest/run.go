@@ -29,6 +29,8 @@ type Job struct {
 	Deadline       time.Time
 	// CacheDir keeps machine code between runs; "" keeps none.
 	CacheDir string
+	// Code is machine code of the artifact from engine.CompileCode; may be nil.
+	Code []byte
 }
 
 // Run runs a program in this process. What the program started is ended when
@@ -51,11 +53,18 @@ func Run(ctx context.Context, job Job) engine.Result {
 		CPUTime:        job.CPUTime,
 		Deadline:       job.Deadline,
 		CacheDir:       job.CacheDir,
+		Code:           job.Code,
 	})
 }
 
 // Answer runs a served job and makes its response and output.
 func Answer(ctx context.Context, s Served) (wire.Response, []byte) {
+	return AnswerWith(ctx, s, nil)
+}
+
+// AnswerWith is Answer with machine code of the served artifact, which the
+// guest has from elsewhere than the host's stream.
+func AnswerWith(ctx context.Context, s Served, code []byte) (wire.Response, []byte) {
 	a, err := artifact.Decode(s.Artifact)
 	if err != nil {
 		return wire.Response{Error: err.Error()}, nil
@@ -78,6 +87,7 @@ func Answer(ctx context.Context, s Served) (wire.Response, []byte) {
 	audit := policy.NewAudit(log)
 	job := Job{
 		Artifact: a,
+		Code:     code,
 		Input:    s.Input,
 		World: osworld.Config{
 			Gate:        gate,
