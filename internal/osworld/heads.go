@@ -50,7 +50,20 @@ func retResultBytes(c *engine.Call, data []byte, code int32) {
 
 func (w *World) fileHeads() engine.HostTable {
 	f := w.files
+	read := func(head string) engine.HostFunc {
+		return func(c *engine.Call) {
+			data, err := f.Read(c.Ctx, head, text(c))
+			retBytes(c, data, err)
+		}
+	}
 	return engine.HostTable{
+		"fs.read":       read("fs.read"),
+		"fs.read_async": read("fs.read"),
+		"fs.open_read":  read("fs.open_read"), // the engine's side makes a reader of the bytes
+		"fs.list_dir": func(c *engine.Call) {
+			data, err := f.ListNames(text(c))
+			retBytes(c, data, err)
+		},
 		"os.fs.read_file": func(c *engine.Call) {
 			data, err := f.ReadFile(c.Ctx, text(c))
 			retBytes(c, data, err)

@@ -720,6 +720,44 @@ func TestReadingAPipeStopsWithTheRun(t *testing.T) {
 	w.Close()
 }
 
+func TestFixtureHeadsWorkOnRealFilesWithinTheirRule(t *testing.T) {
+	f, dir := open(t)
+	g, held := held(t, func(p *policy.Policy) { p.FS.DenyHidden = true })
+	for _, root := range []string{dir, held} {
+		put(t, root+"/in/b", "text")
+		put(t, root+"/in/a/x", "")
+		put(t, root+"/in/.x07_fs/latency.evfslat", "")
+		put(t, root+"/secret/x", "s")
+	}
+	for _, w := range []*fs.FS{f, g} {
+		if data, err := w.Read(ctx, "fs.read", "in/b"); err != nil || string(data) != "text" {
+			t.Errorf("%q, %v", data, err)
+		}
+		if names, err := w.ListNames("in"); err != nil || string(names) != "a\nb\n" {
+			t.Errorf("%q, %v", names, err)
+		}
+		if names, err := w.ListNames("in/none"); err == nil || err.Error() != "fs.list_dir open failed" {
+			t.Errorf("%q, %v", names, err)
+		}
+		for _, path := range []string{"", "/etc", "in/", "./in", "in/..", "in/.x07_fs/latency.evfslat", "in\x00"} {
+			_, err := w.Read(ctx, "fs.read", path)
+			wantTrap(t, err, "fs.read unsafe path")
+			_, err = w.Read(ctx, "fs.open_read", path)
+			wantTrap(t, err, "fs.open_read unsafe path")
+			_, err = w.ListNames(path)
+			wantTrap(t, err, "fs.list_dir unsafe path")
+		}
+		_, err := w.Read(ctx, "fs.read", "in/none")
+		wantTrap(t, err, "fs.read open failed")
+		_, err = w.Read(ctx, "fs.open_read", "in")
+		wantTrap(t, err, "fs.open_read open failed")
+	}
+	_, err := g.Read(ctx, "fs.read", "secret/x")
+	wantTrap(t, err, "fs.read open failed")
+	_, err = g.ListNames("secret")
+	wantTrap(t, err, "fs.list_dir open failed")
+}
+
 func TestEveryEffectIsAudited(t *testing.T) {
 	var log bytes.Buffer
 	audit := policy.NewAudit(&log)
