@@ -26,15 +26,19 @@ func inProcess(cacheDir string) func(testing.TB, *artifact.Artifact, []byte) (Ou
 			Input: input, Host: host, CacheDir: cacheDir, Workers: 1,
 			Deadline: time.Now().Add(20 * time.Second),
 		})
-		o := Outcome{Output: res.Output, ExitCode: res.ExitCode}
-		if res.Trap != nil {
-			o.Trap, o.TrapFn, o.TrapPtr = &res.Trap.Message, res.Trap.Func, res.Trap.Ptr
-		}
-		if res.Stats != nil {
-			o.LiveBytes = res.Stats.Mem.LiveBytes
-		}
-		return o, res.Err
+		return outcomeOf(res), res.Err
 	}
+}
+
+func outcomeOf(res engine.Result) Outcome {
+	o := Outcome{Output: res.Output, ExitCode: res.ExitCode}
+	if res.Trap != nil {
+		o.Trap, o.TrapFn, o.TrapPtr = &res.Trap.Message, res.Trap.Func, res.Trap.Ptr
+	}
+	if res.Stats != nil {
+		o.LiveBytes = res.Stats.Mem.LiveBytes
+	}
+	return o
 }
 
 func TestRunOS(t *testing.T) {
