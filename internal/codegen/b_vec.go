@@ -46,7 +46,7 @@ func vecPush(c *fn, e *ir.Expr) {
 	as := c.args(e)
 	x := as[1].w[0]
 	p, n, capacity := c.owner(as[0])
-	f.When(wasm.Eq(n, capacity), func() {
+	f.Rarely(wasm.Ne(n, capacity), func() {
 		f.Let(wasm.Call(c.rtVecGrow(), p, n, capacity, wasm.Add(n, wasm.K(1)), c.site(e, msgOOM)), p, capacity)
 	})
 	f.St8(wasm.Add(p, n), 0, x)
@@ -60,7 +60,7 @@ func vecReserve(c *fn, e *ir.Expr) {
 	need := c.temp(wasm.I32)
 	f.Let(wasm.Add(n, as[1].w[0]), need)
 	c.trapIf(wasm.LtU(need, n), e, "vec_u8.reserve_exact overflow")
-	f.When(wasm.GtU(need, capacity), func() {
+	f.Rarely(wasm.LeU(need, capacity), func() {
 		f.Let(wasm.Call(c.rtVecMove(), p, n, capacity, need, c.site(e, msgOOM)), p)
 		f.Let(need, capacity)
 	})
@@ -75,7 +75,7 @@ func vecExtendZeroes(c *fn, e *ir.Expr) {
 	need := c.temp(wasm.I32)
 	f.Let(wasm.Add(n, m), need)
 	c.trapIf(wasm.LtU(need, n), e, "vec_u8.extend_zeroes overflow")
-	f.When(wasm.GtU(need, capacity), func() {
+	f.Rarely(wasm.LeU(need, capacity), func() {
 		f.Let(wasm.Call(c.rtVecGrow(), p, n, capacity, need, c.site(e, msgOOM)), p, capacity)
 	})
 	f.Fill(wasm.Add(p, n), wasm.K(0), m)

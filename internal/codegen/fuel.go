@@ -36,7 +36,8 @@ type plan struct {
 }
 
 // loopPlan is the cost of one iteration: base is charged for each, most
-// bounds what any can cost.
+// bounds what any can cost. Both are 0 for a loop that has been paid for
+// altogether.
 type loopPlan struct{ base, most uint32 }
 
 type planner struct {
@@ -144,11 +145,15 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		return c
 	case ir.OpFor:
 		c := r.seq(e.Args[:2], cur)
-		before, calls := len(r.accs), r.calls
+		before, calls, fixed := len(r.accs), r.calls, r.fixed
 		r.fixed, r.calls = true, false
 		body := r.start(e.Args[2], false)
 		end := r.walk(e.Args[2], body)
 		if r.fixed && !assigns(e.Args[2], e.Local) {
+			if c != nil && end != nil && r.payOnce(e, c, body, r.accs[before:]) {
+				r.fixed, r.calls = fixed, calls
+				return c
+			}
 			r.payAhead(e, body, r.accs[before:])
 		}
 		r.fixed, r.calls = false, r.calls || calls
@@ -201,6 +206,33 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		return c
 	}
 	return r.seq(e.Args, cur)
+}
+
+// payOnce charges all iterations of a loop whose number is a small constant to
+// the region cur around it.
+func (r *region) payOnce(e *ir.Expr, cur, body *acc, accs []*acc) bool {
+	if e.Args[0].Op != ir.OpConst || e.Args[1].Op != ir.OpConst {
+		return false
+	}
+	from, to := uint32(e.Args[0].Imm), uint32(e.Args[1].Imm)
+	if from >= to {
+		from = to
+	}
+	var most uint64
+	for _, a := range accs {
+		most += uint64(a.n)
+	}
+	n := uint64(to - from)
+	if n > maxFixedCost || n*most > maxFixedCost {
+		return false
+	}
+	cur.n += uint32(n) * body.n
+	body.n = 0
+	if r.loops == nil {
+		r.loops = map[*ir.Expr]loopPlan{}
+	}
+	r.loops[e] = loopPlan{}
+	return true
 }
 
 // payAhead makes the loop e pay for its iterations in advance. accs are the

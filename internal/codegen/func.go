@@ -115,7 +115,7 @@ func (c *fn) checkFuel() {
 		at.Func = c.src.Name
 		c.fuelSite = c.sites.add(msgFuel, at)
 	}
-	c.f.When(wasm.LtS(c.fuel, wasm.K(0)), func() {
+	c.f.Rarely(wasm.GeS(c.fuel, wasm.K(0)), func() {
 		c.f.Let(wasm.Call(c.refill, c.fuel, wasm.K(int64(c.fuelSite))), c.fuel)
 	})
 }
@@ -362,14 +362,18 @@ func (c *fn) forLoop(e *ir.Expr) {
 			f.Set(t)
 			end = t
 		}
-		if p, ok := c.plan.loops[e]; ok && c.hasFuel {
-			c.loopAhead(e, end, p)
-			return
+		each := c.checkFuel
+		if p, ok := c.plan.loops[e]; ok {
+			if p.most > 0 && c.hasFuel {
+				c.loopAhead(e, end, p)
+				return
+			}
+			each = func() {}
 		}
 		more := func() { f.Push(wasm.LtU(c.word(e.Local, 0), end)) }
 		more()
 		f.If()
-		c.iterate(e, more, c.checkFuel)
+		c.iterate(e, more, each)
 		f.End()
 	})
 }
@@ -402,9 +406,8 @@ func (c *fn) loopAhead(e *ir.Expr, end wasm.X, p loopPlan) {
 	again := f.Loop()
 	f.Leave(done, wasm.GeU(i, end))
 	f.Let(wasm.Sub(end, i), n)
-	f.When(wasm.Bi(wasm.I64GtS, wasm.Bi(wasm.I64Mul, wasm.U64(n), wasm.K64(int64(p.most))), wasm.Un(wasm.I64ExtendI32S, c.fuel)), func() {
-		f.Let(wasm.Bi(wasm.I32DivU, wasm.Sel(wasm.LtS(c.fuel, wasm.K(0)), wasm.K(0), c.fuel), wasm.K(int64(p.most))), n)
-		f.When(wasm.Eqz(n), func() { f.Let(wasm.K(1), n) })
+	f.Rarely(wasm.Bi(wasm.I64LeS, wasm.Bi(wasm.I64Mul, wasm.U64(n), wasm.K64(int64(p.most))), wasm.Un(wasm.I64ExtendI32S, c.fuel)), func() {
+		f.Let(wasm.Call(c.rtAhead(), c.fuel, wasm.K(int64(p.most))), n)
 	})
 	f.Let(wasm.Add(i, n), to)
 	f.Let(wasm.Sub(c.fuel, wasm.Mul(n, wasm.K(int64(p.base)))), c.fuel)
@@ -415,6 +418,16 @@ func (c *fn) loopAhead(e *ir.Expr, end wasm.X, p loopPlan) {
 	f.Br(again)
 	f.End()
 	f.End()
+}
+
+// rtAhead: (fuel, cost) -> how many iterations of at most that cost the slice
+// pays for; at least one, so that the loop goes on.
+func (g *gen) rtAhead() *wasm.Func {
+	return g.runtime("ahead", i32s(2), i32s(1), func(f *wasm.Func) {
+		fuel, cost := f.Param(0), f.Param(1)
+		f.When(wasm.LtS(fuel, cost), func() { f.Return(wasm.K(1)) })
+		f.Push(wasm.Bi(wasm.I32DivU, fuel, cost))
+	})
 }
 
 // ahead is a loop around the current point that has paid in advance for its

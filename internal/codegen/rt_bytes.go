@@ -13,7 +13,7 @@ const (
 // work accounts for an operation on n bytes (or slots): fuel does not, and a
 // loop of few units could otherwise copy for hours between two refills.
 func (g *gen) work(f *wasm.Func, n wasm.X) {
-	f.When(wasm.GeU(n, wasm.K(bulk)), func() { f.Push(wasm.Call(g.rtWork(), n)) })
+	f.Rarely(wasm.LtU(n, wasm.K(bulk)), func() { f.Push(wasm.Call(g.rtWork(), n)) })
 }
 
 func (g *gen) rtWork() *wasm.Func {

@@ -97,6 +97,25 @@ func TestFuelIsExactToTheUnit(t *testing.T) {
 	trapped(t, run(t, engine.Config{Fuel: 1}, prog, f), "fuel exhausted", 0)
 }
 
+func TestFuelOfLoopsThatAreLeftEarlyIsExact(t *testing.T) {
+	// The loops of f pay in advance; break and return give back.
+	f := `(fn f (n i32) i32 (seq (set s 0)
+	  (block b _ (for i 0 1000000 (if (= i n) (break b) (set s (+ s 1)))))
+	  (for i 0 1000000 (if (= i n) (return (+ s i)) (if (& i 1) (set s (+ s 1)) (seq)))) 0))`
+	prog := `(seq (set s 0) (for i 0 3 (set s (+ s (call f 100)))) (for i 0 4 (set s (+ s 1))) (fmt.u32_to_dec s))`
+	// f: set 1; bounds 2; 100 times 3 + 3, then 3; bounds 2; 100 times 3 + 3 and
+	// 50 times 3, then 3 + 3.
+	call := uint64(1 + 2 + 100*6 + 3 + 2 + 100*6 + 50*3 + 6)
+	want := 1 + 2 + 3*(4+call) + 2 + 4*3 + 2
+	for _, limit := range []uint64{0, want} {
+		r := run(t, engine.Config{Fuel: limit}, prog, f)
+		if r.Trap != nil || string(r.Output) != "754" || r.Stats.FuelUsed != want {
+			t.Errorf("limit %d: %q, trap %v, %+v; want %d units", limit, r.Output, r.Trap, r.Stats, want)
+		}
+	}
+	trapped(t, run(t, engine.Config{Fuel: want - 1}, prog, f), "fuel exhausted", 0)
+}
+
 func TestFuelIsExactAcrossSlices(t *testing.T) {
 	prog := `(seq (set s 0) (for i 0 2000000 (if (& i 1) (set s (+ s 1)) (set s (+ s (+ i i))))) (fmt.u32_to_dec s))`
 	want := uint64(1 + 2 + 1000000*(3+3) + 1000000*(3+5) + 2)

@@ -50,6 +50,7 @@ func LeU(a, b X) X  { return Bi(I32LeU, a, b) }
 func GtU(a, b X) X  { return Bi(I32GtU, a, b) }
 func GeU(a, b X) X  { return Bi(I32GeU, a, b) }
 func LtS(a, b X) X  { return Bi(I32LtS, a, b) }
+func GeS(a, b X) X  { return Bi(I32GeS, a, b) }
 func Eqz(a X) X     { return Un(I32Eqz, a) }
 
 // U64 extends an i32 to i64 without sign.
@@ -114,6 +115,18 @@ func (f *Func) SetG(g *Global, x X) { f.Push(x); f.GlobalSet(g) }
 func (f *Func) When(c X, then func()) {
 	f.Push(c)
 	f.If()
+	then()
+	f.End()
+}
+
+// Rarely runs then if c is zero: c is what holds nearly always. It is an empty
+// branch with then as its else because wazero lets the code behind it go on
+// with the registers of the branch that it met first; after a then that calls
+// something they would all have to be loaded again.
+func (f *Func) Rarely(c X, then func()) {
+	f.Push(c)
+	f.If()
+	f.Else()
 	then()
 	f.End()
 }

@@ -37,6 +37,7 @@ const (
 	I64LtU Opcode = 0x54
 	I64GtS Opcode = 0x55
 	I64GtU Opcode = 0x56
+	I64LeS Opcode = 0x57
 	I64LeU Opcode = 0x58
 	I64GeU Opcode = 0x5a
 )
