@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -16,7 +17,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/cpuid"
-	"gvisor.dev/gvisor/pkg/fd"
 	"gvisor.dev/gvisor/pkg/log"
 	"gvisor.dev/gvisor/pkg/metric"
 	"gvisor.dev/gvisor/pkg/refs"
@@ -52,13 +52,14 @@ var settings = map[string]string{
 	"ref-leak-mode":      "disabled",
 }
 
-// runKernel builds the kernel, runs the guest's first process and waits for its
-// end. It returns that process's exit code, or 128 plus the signal.
+// run builds the kernel, runs the guest's first process and waits for its end. It
+// returns that process's exit code, or 128 plus the signal.
 //
 // With a filter of our own, gVisor is told not to install one; the kernel calls
 // back at the same point of its start, and a filter that cannot be installed ends
 // the process.
-func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, status *reporter) (int, error) {
+func (s *sentry) run() (int, error) {
+	b, control, rules, status := s.boot, s.control, s.filter, s.status
 	// Go reads the local time zone on first use, which the seccomp filters would
 	// answer with a kill.
 	_ = time.Local.String()
@@ -84,7 +85,7 @@ func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, st
 	if err != nil {
 		return 0, err
 	}
-	roots = append([]root{guestRoot}, roots...)
+	roots := append([]root{guestRoot}, s.roots...)
 	goferFDs, err := newDonor(roots)
 	if err != nil {
 		return 0, err
@@ -99,7 +100,7 @@ func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, st
 		Spec:             guestSpec(b),
 		Conf:             conf,
 		ControllerFD:     control.fd,
-		Device:           fd.New(-1),
+		Device:           s.device,
 		GoferFDs:         goferFDs,
 		DevGoferFD:       -1,
 		StdioFDs:         []int{wire.FDStdin, wire.FDStdout, wire.FDStderr},
@@ -125,6 +126,8 @@ func runKernel(b *wire.Boot, roots []root, control *ctlSocket, rules *filter, st
 		}
 	}
 
+	// Garbage counts as the guest's memory, so from here on little is kept.
+	debug.SetGCPercent(100)
 	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), heap: heapBytes(), control: control.client, id: b.ID}
 	if len(g.memory) == 0 {
 		return 0, errors.New("build guest kernel: its memory file was not found, so its memory cannot be limited")

@@ -21,20 +21,13 @@ type filter struct {
 	err    error
 }
 
-// filteredPlatform is the platform whose rules are known before it exists. The
-// filter of another platform is left to gVisor.
-const filteredPlatform = "systrap"
-
 // compileFilter starts compiling. controlFD is the control server's descriptor,
-// which the rules name.
-func compileFilter(controlFD int) (*filter, error) {
-	constructor, err := platform.Lookup(filteredPlatform)
-	if err != nil {
-		return nil, fmt.Errorf("look up platform: %w", err)
-	}
-	infos := constructor.PrecompiledSeccompInfo()
-	if len(infos) != 1 {
-		return nil, fmt.Errorf("platform %s has %d sets of seccomp rules, want 1", filteredPlatform, len(infos))
+// which the rules name. A platform whose rules depend on more than is known now
+// gets none: gVisor then compiles and installs the filter itself.
+func compileFilter(p platform.Constructor, controlFD int) *filter {
+	infos := p.PrecompiledSeccompInfo()
+	if len(infos) != 1 || len(infos[0].Variables()) != 0 {
+		return nil
 	}
 	f := &filter{done: make(chan struct{})}
 	go func() {
@@ -47,7 +40,7 @@ func compileFilter(controlFD int) (*filter, error) {
 			{Rules: allow, Action: linux.SECCOMP_RET_ALLOW},
 		}, options)
 	}()
-	return f, nil
+	return f
 }
 
 // install puts the filter on every thread of this process.

@@ -43,6 +43,8 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+	"gvisor.dev/gvisor/pkg/fd"
+	"gvisor.dev/gvisor/pkg/sentry/platform"
 
 	"x07/internal/sandbox/gvisor/wire"
 )
@@ -50,7 +52,7 @@ import (
 func main() {
 	if len(os.Args) != 2 || os.Args[1] != wire.Verb {
 		fmt.Fprintln(os.Stderr, "x07-sentry: this program is started by x07; it has no use of its own")
-		os.Exit(2)
+		os.Exit(wire.ExitForeign)
 	}
 	status := reporter{w: os.NewFile(wire.FDStatus, "status")}
 	code, err := run(&status)
@@ -73,9 +75,9 @@ func run(status *reporter) (int, error) {
 		return 0, fmt.Errorf("tie life to the parent: %w", err)
 	}
 	go dieWithParent()
-	// The sentry allocates in bursts while it builds the kernel and little after
-	// that; collecting in between costs more than it frees.
-	debug.SetGCPercent(400)
+	// Building the kernel allocates in one burst, which a collection in between
+	// would only slow down. It is switched on again before the guest runs.
+	debug.SetGCPercent(-1)
 
 	// Inherited only to make the descriptor table large; see wire.FDHigh.
 	_ = unix.Close(wire.FDHigh)
@@ -84,24 +86,35 @@ func run(status *reporter) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	control, err := controlSocket()
-	if err != nil {
+	s := &sentry{boot: boot, status: status}
+	if s.platform, err = platform.Lookup(boot.Platform); err != nil {
+		return 0, fmt.Errorf("look up platform %q: %w", boot.Platform, err)
+	}
+	if s.device, err = s.platform.OpenDevice(""); err != nil {
+		return 0, fmt.Errorf("open device of platform %s: %w", boot.Platform, err)
+	}
+	if s.control, err = controlSocket(); err != nil {
 		return 0, err
 	}
-	var rules *filter
-	if boot.Platform == filteredPlatform {
-		if rules, err = compileFilter(control.fd); err != nil {
-			return 0, err
-		}
-	}
-	roots, err := confine(boot)
-	if err != nil {
+	s.filter = compileFilter(s.platform, s.control.fd)
+	if s.roots, err = confine(boot); err != nil {
 		return 0, err
 	}
 	if err := dropPrivileges(); err != nil {
 		return 0, err
 	}
-	return runKernel(boot, roots, control, rules, status)
+	return s.run()
+}
+
+// sentry is what the steps hand on to each other.
+type sentry struct {
+	boot     *wire.Boot
+	status   *reporter
+	platform platform.Constructor
+	device   *fd.FD // of the platform; may be nil
+	control  *ctlSocket
+	filter   *filter // nil leaves the filter to gVisor
+	roots    []root
 }
 
 // confine opens the roots and gives up the rest of the host's file system.

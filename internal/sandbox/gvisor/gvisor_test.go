@@ -253,7 +253,7 @@ func TestSwappingADirectoryForASymlinkGainsNothing(t *testing.T) {
 			os.Rename(path, link)
 		}
 	}()
-	out, st := do(t, sandbox.Spec{Mounts: []sandbox.Mount{{Host: root, Guest: "/x07/work"}}}, "race", "/x07/work/path/file", "20000", "secret")
+	out, st := do(t, sandbox.Spec{Mounts: []sandbox.Mount{{Host: root, Guest: "/x07/work"}}}, "race", "/x07/work/path/file", "3000", "secret")
 	close(stop)
 	swapper.Wait()
 	if out != "read true hits 0\n" || st.Code != 0 {

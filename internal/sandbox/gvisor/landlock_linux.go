@@ -35,7 +35,8 @@ type domain struct{ fd int }
 
 // newDomain makes the guest's root directory in stateDir and the rules for one
 // x07-sentry. Paths are resolved now; what they mean later does not matter.
-func newDomain(sentry, stateDir string, mounts []wire.Mount) (*domain, error) {
+func newDomain(sentry string, boot *wire.Boot) (*domain, error) {
+	stateDir, mounts := boot.StateDir, boot.Mounts
 	version, err := ll.LandlockGetABIVersion()
 	if err != nil || version < wire.LandlockVersion {
 		return nil, fmt.Errorf("this kernel has Landlock version %d, version %d is needed", version, wire.LandlockVersion)
@@ -77,6 +78,9 @@ func newDomain(sentry, stateDir string, mounts []wire.Mount) (*domain, error) {
 		sentry:                                ll.AccessFSReadFile | ll.AccessFSExecute,
 		wire.KernelFacts[0]:                   ll.AccessFSReadFile,
 	}
+	if boot.Platform == "kvm" {
+		needed["/dev/kvm"] = ll.AccessFSReadFile | ll.AccessFSWriteFile | attr.HandledAccessFS&ll.AccessFSIoctlDev
+	}
 	for path, rights := range needed {
 		if _, err := d.allow(path, rights); err != nil {
 			d.close()
@@ -102,7 +106,7 @@ func (d *domain) allow(path string, rights uint64) (isDir bool, err error) {
 	}
 	isDir = st.Mode&unix.S_IFMT == unix.S_IFDIR
 	if !isDir {
-		rights &= fileRights | ll.AccessFSExecute
+		rights &= fileRights | ll.AccessFSExecute | ll.AccessFSIoctlDev
 	}
 	rule := ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}
 	return isDir, os.NewSyscallError("landlock_add_rule", ll.LandlockAddPathBeneathRule(d.fd, &rule, 0))

@@ -150,7 +150,7 @@ func explainSpawn(err error) error {
 }
 
 // Probe implements sandbox.Prober: it starts a guest whose program is x07-sentry
-// itself, which has nothing to do there and says so with exit code 2.
+// itself, which has nothing to do there and says so with its exit code.
 func (b *Backend) Probe(ctx context.Context) sandbox.Status {
 	st := b.Preflight(ctx)
 	if !st.Usable {
@@ -175,8 +175,8 @@ func (b *Backend) Probe(ctx context.Context) sandbox.Status {
 	switch {
 	case exit.Err != nil:
 		return fail(exit.Err.Error())
-	case exit.Code != 2:
-		return fail(fmt.Sprintf("a test guest ended with code %d instead of 2", exit.Code))
+	case exit.Code != wire.ExitForeign:
+		return fail(fmt.Sprintf("a test guest ended with code %d instead of %d", exit.Code, wire.ExitForeign))
 	}
 	return st
 }

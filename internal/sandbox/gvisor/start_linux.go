@@ -117,7 +117,7 @@ func (b *Backend) start(spec sandbox.Spec, boundary wire.Boundary) (_ *guest, er
 	}
 	var confine *domain
 	if boundary == wire.BoundaryLandlock {
-		if confine, err = newDomain(sentry, stateDir, boot.Mounts); err != nil {
+		if confine, err = newDomain(sentry, boot); err != nil {
 			return nil, err
 		}
 		defer confine.close()
@@ -402,6 +402,9 @@ func (g *guest) deathOfSentry(waitErr error) (signal, code int, err error) {
 	ws, _ := g.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if ws.Signaled() && ws.Signal() == syscall.SIGKILL {
 		return int(syscall.SIGKILL), 128 + int(syscall.SIGKILL), nil
+	}
+	if ws.Exited() && ws.ExitStatus() == wire.ExitForeign {
+		return 0, 125, errors.New("x07-sentry comes from another version of x07: install both from the same build")
 	}
 	said := strings.TrimSpace(string(bytes.ToValidUTF8(g.log.Bytes(), nil)))
 	if said == "" {

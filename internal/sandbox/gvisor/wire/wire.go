@@ -9,9 +9,14 @@
 // two descriptors.
 package wire
 
-// Verb is the only argument of x07-sentry. Without it the program says that it is
-// of no use by itself, and ends with code 2.
-const Verb = "boot"
+// Verb is the only argument of x07-sentry. It carries the version of this
+// agreement: a program of another version ends with ExitForeign, as it does
+// without the argument.
+const Verb = "boot-1"
+
+// ExitForeign is the exit code of an x07-sentry that was not started by x07, or by
+// another version of it.
+const ExitForeign = 2
 
 // File descriptors that x07-sentry is started with. Descriptor 0 is /dev/null,
 // 1 and 2 are x07-sentry's own diagnostics.
