@@ -25,6 +25,8 @@ const (
 	exitUsage    = 2 // it could not do its work
 	exitSchema   = 3 // a policy violates its schema
 	exitReported = 20
+	// exitInterrupted is what a shell reports of a command that Ctrl-C ended.
+	exitInterrupted = 130
 )
 
 // streams are the standard streams of a command.

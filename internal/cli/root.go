@@ -64,10 +64,12 @@ func newRoot(s streams) *cobra.Command {
 
 	root.AddCommand(
 		runCommand(s, g),
+		buildCommand(s, g),
 		fmtCommand(s),
 		lintCommand(s, g),
 		fixCommand(s, g),
 		astCommand(s, g),
+		patchCommand(s),
 		initCommand(s),
 		guideCommand(s, g),
 		docCommand(s, g),

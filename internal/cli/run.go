@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -99,7 +101,14 @@ With --raw, for people: just the program's output on stdout, traps and denials
 in plain words on stderr, and the program's own exit status.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.args = args
-			code, err := f.run(cmd.Context(), s, g)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			code, err := f.run(ctx, s, g)
+			if ctx.Err() != nil {
+				// Everything the program started has ended by now.
+				fmt.Fprintln(s.err, "x07 run: interrupted")
+				return exit(exitInterrupted)
+			}
 			if err != nil {
 				return err
 			}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +62,9 @@ func newRunner(s streams) *cobra.Command {
 				}
 				return nil
 			}
-			code, err := f.run(cmd.Context(), s)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			code, err := f.run(ctx, s)
 			if err != nil {
 				return err
 			}

@@ -163,13 +163,16 @@ func lintCommand(s streams, g *global) *cobra.Command {
 
 func fixCommand(s streams, g *global) *cobra.Command {
 	var inputs []string
-	var write bool
+	var write, generics bool
 	world := project.RunOS
 	cmd := &cobra.Command{
 		Use:   "fix --input PATH [--write]",
 		Short: "Apply every quickfix, and write the canonical form",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if generics {
+				return suggestGenerics(s, g, inputs, write)
+			}
 			if write && g.out != "" {
 				return usagef("--out cannot be combined with --write")
 			}
@@ -197,9 +200,33 @@ func fixCommand(s streams, g *global) *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&inputs, "input", nil, "file or directory, `PATH` (repeatable)")
 	fl.BoolVar(&write, "write", false, "rewrite the files in place")
+	fl.BoolVar(&generics, "suggest-generics", false, "print a patchset that replaces functions that differ by one type")
 	fl.Var(newEnum(&world, project.Worlds[:]...), "world", "world id")
 	fl.MarkHidden("world")
 	return cmd
+}
+
+// suggestGenerics prints the patchset that makes families of functions generic.
+func suggestGenerics(s streams, g *global, inputs []string, write bool) error {
+	if write {
+		return usagef("--suggest-generics cannot be combined with --write")
+	}
+	files, err := collectInputs(inputs)
+	if err != nil {
+		return err
+	}
+	if len(files) != 1 {
+		return usagef("--suggest-generics expects exactly one input file")
+	}
+	src, err := readSource(files[0])
+	if err != nil {
+		return err
+	}
+	f, err := ast.Parse(src)
+	if err != nil {
+		return fmt.Errorf("parse x07AST JSON: %s: %w", files[0], err)
+	}
+	return output(s, g.out, append(lint.SuggestGenerics(f, files[0]).AppendJSON(nil), '\n'))
 }
 
 // fixFile repairs one file and returns how many errors remain.

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"x07/internal/compile"
+	"x07/internal/project"
+)
+
+// buildCommand compiles a project and runs nothing. What 0.1.17 emitted as C
+// is the compiled program here; the contract is the exit code.
+func buildCommand(s streams, g *global) *cobra.Command {
+	f := &runFlags{repair: "write"}
+	var header string
+	var freestanding bool
+	cmd := &cobra.Command{
+		Use:   "build [--project PATH] [--out PATH]",
+		Short: "Compile a project without running it",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if header != "" || freestanding {
+				return usagef("--emit-c-header and --freestanding are not supported: programs compile to WebAssembly; use --out PATH and run the file with x07 run --artifact PATH")
+			}
+			t, err := f.findTarget()
+			if err != nil {
+				return err
+			}
+			j := &job{target: t, world: t.project.World}
+			if err := f.repairEntry(j); err != nil {
+				return err
+			}
+			if err := f.resolveModules(j); err != nil {
+				return err
+			}
+			art, _, err := compile.Build(compile.Options{
+				Entry: j.entry, EntryPath: j.entryPath, World: j.world,
+				ModuleRoots: j.moduleRoots, Locked: j.locked, CacheDir: compile.DefaultCacheDir(),
+			})
+			if err != nil {
+				if text, ok := compile.IsDefect(err); ok {
+					err = errors.New("compile failed: " + text)
+				}
+				return err
+			}
+			if g.out == "" {
+				return nil
+			}
+			b, err := art.Encode()
+			if err != nil {
+				return fmt.Errorf("encode the compiled program: %w", err)
+			}
+			return project.WriteAtomic(g.out, b, 0o644)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.project, "project", "", "project manifest, `PATH`")
+	fl.StringVar(&header, "emit-c-header", "", "not supported")
+	fl.BoolVar(&freestanding, "freestanding", false, "not supported")
+	fl.Var(number{&f.knobs.maxCBytes}, "max-c-bytes", "accepted for compatibility")
+	fl.Var(newEnum(&f.repair, "off", "memory", "write"), "repair", "apply quickfixes to the entry file: off, memory or write")
+	fl.Uint32Var(&f.repairIters, "repair-max-iters", 3, "passes of repair")
+	return cmd
+}
