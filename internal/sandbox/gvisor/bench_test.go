@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +75,37 @@ func BenchmarkStart(b *testing.B) {
 		g.Wait()
 		b.StartTimer()
 	}
+}
+
+// BenchmarkWork compares the same work in a guest and on the host, alternating,
+// timed inside: computing, system calls, and small files in a mount.
+func BenchmarkWork(b *testing.B) {
+	dir := b.TempDir()
+	for _, c := range []struct{ kind, n string }{{"hash", "200"}, {"call", "20000"}, {"file", "500"}} {
+		b.Run(c.kind, func(b *testing.B) {
+			var inside, outside []float64
+			for b.Loop() {
+				g := start(b, sandbox.Spec{Command: []string{guestBin, "work", c.kind, c.n, "/x07/work"}, Dir: "/", Mounts: []sandbox.Mount{{Host: dir, Guest: "/x07/work", Writable: true}}})
+				out, err := io.ReadAll(g.Stream())
+				inside = append(inside, nanoseconds(b, out, err))
+				out, err = exec.Command(guestBin, "work", c.kind, c.n, dir).Output()
+				outside = append(outside, nanoseconds(b, out, err))
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(inside)/1e6, "guest-ms")
+			b.ReportMetric(median(outside)/1e6, "host-ms")
+			b.ReportMetric(median(inside)/median(outside), "ratio")
+		})
+	}
+}
+
+func nanoseconds(b *testing.B, out []byte, err error) float64 {
+	b.Helper()
+	n, convErr := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil || convErr != nil {
+		b.Fatalf("got %q, %v", out, err)
+	}
+	return n
 }
 
 // BenchmarkStream measures the throughput of the stream, there and back.

@@ -35,6 +35,32 @@ func TestWhatIsWrittenToTheStreamComesBack(t *testing.T) {
 	}
 }
 
+func TestClosingTheStreamInterruptsARead(t *testing.T) {
+	g := start(t, sandbox.Spec{Command: []string{guestBin, "echo"}, Dir: "/"})
+	read := make(chan error)
+	go func() {
+		_, err := g.Stream().Read(make([]byte, 1))
+		read <- err
+	}()
+	if _, err := io.WriteString(g.Stream(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := g.Stream().Read(make([]byte, 1))
+		read <- err
+	}()
+	// Whether Close comes before or during the Read, the Read must end.
+	if err := g.Stream().Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-read; err == nil {
+		t.Error("the read succeeded")
+	}
+}
+
 func TestTheExitCodeIsTheGuests(t *testing.T) {
 	for _, code := range []string{"0", "3", "125", "255"} {
 		if _, st := do(t, sandbox.Spec{}, "exit", code); fmt.Sprint(st.Code) != code || st.Signal != 0 {
@@ -375,7 +401,7 @@ func TestConcurrentGuestsDoNotDisturbEachOther(t *testing.T) {
 func TestAGuestThatCannotBeBuiltIsAnErrorThatSaysWhy(t *testing.T) {
 	for name, spec := range map[string]sandbox.Spec{
 		"no such file or directory": {Command: []string{guestBin, "hello"}, Mounts: []sandbox.Mount{{Host: "/no/such/root", Guest: "/x07/work"}}},
-		"open runner":               {Command: []string{"/no/such/runner"}},
+		"open /no/such/runner":      {Command: []string{"/no/such/runner"}},
 		"absolute, clean path":      {Command: []string{guestBin, "hello"}, Mounts: []sandbox.Mount{{Host: "/tmp", Guest: "/x07/../y"}}},
 	} {
 		if _, err := backend(t).Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), name) {

@@ -89,129 +89,112 @@ func (b *Backend) startWithin(ctx context.Context, spec sandbox.Spec, boundary w
 	return g, nil
 }
 
+// start starts a guest kernel. An error means that nothing is left of it.
 func (b *Backend) start(spec sandbox.Spec, boundary wire.Boundary) (_ *guest, err error) {
 	sentry, err := b.sentry()
 	if err != nil {
 		return nil, err
 	}
-	stateDir := spec.JobDir
-	var remove func()
-	if boundary == wire.BoundaryLandlock && stateDir == "" {
-		if stateDir, err = os.MkdirTemp("", "x07-guest-"); err != nil {
-			return nil, fmt.Errorf("make state directory: %w", err)
-		}
-		remove = func() { os.RemoveAll(stateDir) }
-		defer func() {
-			if err != nil {
-				remove()
-			}
-		}()
+	if len(spec.Command) == 0 {
+		return nil, errors.New("spec has no command")
 	}
-	boot, err := bootDocument(spec, b.opts, boundary, stateDir)
-	if err != nil {
-		return nil, err
+	var files pipes.Set
+	defer files.Close()
+	null := files.Open(os.DevNull, os.O_RDWR)
+	program := files.Open(spec.Command[0], os.O_RDONLY)
+	bootR, bootW := files.Pipe()
+	statusR, statusW := files.Pipe()
+	lifeR, lifeW := files.Pipe()
+	stdinR, stdinW := files.Pipe()
+	stdoutR, stdoutW := files.Pipe()
+	stderrR, stderrW := files.Pipe()
+	logR, logW := files.Pipe()
+	if err := files.Err(); err != nil {
+		return nil, fmt.Errorf("open what the guest kernel inherits: %w", err)
 	}
-	doc, err := json.Marshal(boot)
+	widen(stdinW)
+	widen(stdoutR)
+
+	g := &guest{
+		life:    lifeW,
+		stream:  pipes.Stream{R: stdoutR, W: stdinW},
+		started: make(chan error, 1),
+		exited:  make(chan error, 1),
+		done:    make(chan struct{}),
+		stderr:  pipes.Capture{Cap: defaultStderr},
+		log:     pipes.Capture{Cap: logBytes},
+	}
+	if spec.StderrBytes > 0 {
+		g.stderr.Cap = spec.StderrBytes
+	}
+	if b.opts.Trace != nil {
+		logW = b.opts.Trace
+	}
+	boot, err := bootDocument(spec, b.opts, boundary)
 	if err != nil {
 		return nil, err
 	}
 	var confine *domain
 	if boundary == wire.BoundaryLandlock {
+		g.notes = []string{landlockNote}
+		if boot.StateDir == "" {
+			if boot.StateDir, err = os.MkdirTemp("", "x07-guest-"); err != nil {
+				return nil, fmt.Errorf("make state directory: %w", err)
+			}
+			g.stateDir = boot.StateDir
+		}
 		if confine, err = newDomain(sentry, boot); err != nil {
+			g.removeState()
 			return nil, err
 		}
 		defer confine.close()
 	}
-	var files pipes.Set
-	defer files.Close()
-
-	null, err := files.Open(os.DevNull, os.O_RDWR)
+	document, err := json.Marshal(boot)
 	if err != nil {
+		g.removeState()
 		return nil, err
-	}
-	program, err := files.Open(spec.Command[0], os.O_RDONLY)
-	if err != nil {
-		return nil, fmt.Errorf("open runner: %w", err)
-	}
-	bootR, bootW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	statusR, statusW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	lifeR, lifeW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stdinR, stdinW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stdoutR, stdoutW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stderrR, stderrW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	logR, logW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range []*os.File{stdinW, stdoutR} {
-		// Larger pipes mean fewer switches; a refusal costs speed only.
-		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeBytes)
-	}
-	stderrCap := spec.StderrBytes
-	if stderrCap <= 0 {
-		stderrCap = defaultStderr
 	}
 	attr, err := attributes(boundary)
 	if err != nil {
+		g.removeState()
 		return nil, err
 	}
-	diag := logW
-	if b.opts.Trace != nil {
-		diag = b.opts.Trace
-	}
-	cmd := &exec.Cmd{
+	g.cmd = &exec.Cmd{
 		Path:   sentry,
 		Args:   []string{Binary, wire.Verb},
 		Env:    []string{},
 		Dir:    "/",
 		Stdin:  null,
-		Stdout: diag,
-		Stderr: diag,
+		Stdout: logW,
+		Stderr: logW,
 		// In the order of wire's FD constants, from FDBoot on.
 		ExtraFiles:  padded([]*os.File{bootR, statusW, lifeR, stdinR, stdoutW, stderrW, program}),
 		SysProcAttr: attr,
 	}
-	g := &guest{
-		cmd:     cmd,
-		life:    lifeW,
-		started: make(chan error, 1),
-		done:    make(chan struct{}),
-		stderr:  pipes.Capture{Cap: stderrCap},
-		log:     pipes.Capture{Cap: logBytes},
-		remove:  remove,
-	}
-	if boundary == wire.BoundaryLandlock {
-		g.notes = []string{landlockNote}
-	}
-	g.stream = pipes.Stream{R: stdoutR, W: stdinW}
 	if err := g.spawn(confine); err != nil {
+		g.removeState()
 		return nil, err
 	}
-	// From here on the guest owns the host's ends.
-	files.Release(lifeW, stdinW, stdoutR, stderrR, statusR, logR)
+	// The guest owns the host's ends; x07-sentry's ends are closed before anything is
+	// written, so that its death is seen on the pipes.
+	files.Release(bootW, lifeW, stdinW, stdoutR, stderrR, statusR, logR)
+	files.Close()
 	go g.watch(statusR, stderrR, logR)
-	// The document can be larger than a pipe; x07-sentry reads it first thing. If
-	// it dies before that, watch reports the death.
-	_, _ = bootW.Write(doc)
+	// x07-sentry reads the document first thing. If it dies before that, watch
+	// reports the death.
+	_, _ = bootW.Write(document)
+	bootW.Close()
 	return g, nil
+}
+
+// widen asks for a larger pipe: fewer switches between its ends. A refusal costs
+// speed only.
+func widen(f *os.File) {
+	// Not through Fd, which would make the file blocking, and Close unable to
+	// interrupt a Read.
+	if conn, err := f.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeBytes) })
+	}
 }
 
 // attributes are how x07-sentry is started.
@@ -232,10 +215,7 @@ func attributes(boundary wire.Boundary) (*syscall.SysProcAttr, error) {
 }
 
 // bootDocument translates a Spec.
-func bootDocument(spec sandbox.Spec, opts Options, boundary wire.Boundary, stateDir string) (*wire.Boot, error) {
-	if len(spec.Command) == 0 {
-		return nil, errors.New("spec has no command")
-	}
+func bootDocument(spec sandbox.Spec, opts Options, boundary wire.Boundary) (*wire.Boot, error) {
 	dir := spec.Dir
 	if dir == "" {
 		dir = "/x07/work"
@@ -254,7 +234,7 @@ func bootDocument(spec sandbox.Spec, opts Options, boundary wire.Boundary, state
 			CoreBytes: spec.Limits.CoreBytes,
 		},
 		Boundary: boundary,
-		StateDir: stateDir,
+		StateDir: spec.JobDir,
 		Trace:    opts.Trace != nil,
 	}
 	for _, m := range spec.Mounts {
@@ -280,7 +260,9 @@ type guest struct {
 	stderr  pipes.Capture
 	log     pipes.Capture
 	notes   []string
-	remove  func() // removes the state directory, or nil
+	// stateDir is removed when the guest has ended; empty when the job's directory
+	// is used, which the job removes.
+	stateDir string
 
 	mu     sync.Mutex
 	dead   bool // the process has been waited for; its pid is not ours any more
@@ -292,7 +274,6 @@ type guest struct {
 // not to the process. With a domain to start in, that thread enters it first.
 func (g *guest) spawn(confine *domain) error {
 	started := make(chan error, 1)
-	g.exited = make(chan error, 1)
 	go func() {
 		// Never unlocked: the thread ends with this function, and its restrictions
 		// with it.
@@ -361,9 +342,7 @@ func (g *guest) watch(status, stderr, log *os.File) {
 	waitErr := <-g.exited
 	readers.Wait()
 	g.life.Close()
-	if g.remove != nil {
-		g.remove()
-	}
+	g.removeState()
 
 	if ps := g.cmd.ProcessState; ps != nil {
 		st.CPU = ps.UserTime() + ps.SystemTime()
@@ -411,6 +390,12 @@ func (g *guest) deathOfSentry(waitErr error) (signal, code int, err error) {
 		said = "it said nothing"
 	}
 	return 0, 125, fmt.Errorf("guest kernel ended unexpectedly (%s): %s", g.cmd.ProcessState, said)
+}
+
+func (g *guest) removeState() {
+	if g.stateDir != "" {
+		os.RemoveAll(g.stateDir)
+	}
 }
 
 func (g *guest) reportStart(err error) {

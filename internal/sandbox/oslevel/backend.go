@@ -113,25 +113,13 @@ func start(spec sandbox.Spec, isolate bool) (*guest, error) {
 	}
 	var files pipes.Set
 	defer files.Close()
-	rulesR, rulesW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	reportR, reportW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stdinR, stdinW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stdoutR, stdoutW, err := files.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	stderrR, stderrW, err := files.Pipe()
-	if err != nil {
-		return nil, err
+	rulesR, rulesW := files.Pipe()
+	reportR, reportW := files.Pipe()
+	stdinR, stdinW := files.Pipe()
+	stdoutR, stdoutW := files.Pipe()
+	stderrR, stderrW := files.Pipe()
+	if err := files.Err(); err != nil {
+		return nil, fmt.Errorf("open what the runner inherits: %w", err)
 	}
 	attr, err := attributes(isolate)
 	if err != nil {
@@ -175,7 +163,10 @@ func start(spec sandbox.Spec, isolate bool) (*guest, error) {
 		}
 		return nil, err
 	}
-	files.Release(stdinW, stdoutR, stderrR, reportR)
+	// The runner's ends are closed before anything is written, so that its death is
+	// seen on the pipes.
+	files.Release(rulesW, stdinW, stdoutR, stderrR, reportR)
+	files.Close()
 	go func() {
 		defer close(g.drained)
 		g.stderr.Drain(stderrR)
@@ -185,6 +176,7 @@ func start(spec sandbox.Spec, isolate bool) (*guest, error) {
 		go g.watch(len(spec.Exec) > 0)
 	}
 	_, _ = rulesW.Write(rules)
+	rulesW.Close()
 	return g, nil
 }
 

@@ -65,36 +65,53 @@ func (c *Capture) Bytes() []byte {
 }
 
 // Set owns files until they are released: closing a Set closes what a failed or
-// finished start left behind.
-type Set struct{ files []*os.File }
+// finished start left behind. After the first failure nothing more is opened, and
+// Err says what it was.
+type Set struct {
+	files []*os.File
+	err   error
+}
 
 // Open opens a file into the set.
-func (s *Set) Open(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag, 0)
-	if err == nil {
-		s.files = append(s.files, f)
+func (s *Set) Open(path string, flag int) *os.File {
+	if s.err != nil {
+		return nil
 	}
-	return f, err
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		s.err = err
+		return nil
+	}
+	s.files = append(s.files, f)
+	return f
 }
 
 // Pipe makes a pipe whose ends are in the set.
-func (s *Set) Pipe() (r, w *os.File, err error) {
-	r, w, err = os.Pipe()
+func (s *Set) Pipe() (r, w *os.File) {
+	if s.err != nil {
+		return nil, nil
+	}
+	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, nil, fmt.Errorf("make pipe: %w", err)
+		s.err = fmt.Errorf("make pipe: %w", err)
+		return nil, nil
 	}
 	s.files = append(s.files, r, w)
-	return r, w, nil
+	return r, w
 }
+
+// Err returns the first failure.
+func (s *Set) Err() error { return s.err }
 
 // Release takes files out of the set.
 func (s *Set) Release(files ...*os.File) {
 	s.files = slices.DeleteFunc(s.files, func(f *os.File) bool { return slices.Contains(files, f) })
 }
 
-// Close closes the files that are still in the set.
+// Close closes the files that are still in the set, and empties it.
 func (s *Set) Close() {
 	for _, f := range s.files {
 		f.Close()
 	}
+	s.files = nil
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +70,7 @@ var deeds = map[string]func(args []string) error{
 	},
 	"pipes":   fillPipes,
 	"race":    race,
+	"work":    work,
 	"fork":    fork,
 	"threads": threads,
 	"files":   files,
@@ -304,5 +306,37 @@ func race(args []string) error {
 		}
 	}
 	fmt.Println("read", read > 0, "hits", hits)
+	return nil
+}
+
+// work does a fixed amount of work of one kind and says how many nanoseconds it
+// took: "hash" computes, "call" makes system calls, "file" writes and reads back
+// small files below the given directory.
+func work(args []string) error {
+	n, _ := strconv.Atoi(args[1])
+	begin := time.Now()
+	switch args[0] {
+	case "hash":
+		block := make([]byte, 1<<20)
+		sum := sha256.New()
+		for range n {
+			sum.Write(block)
+		}
+	case "call":
+		for range n {
+			syscall.Getppid()
+		}
+	case "file":
+		path := filepath.Join(args[2], "work")
+		for range n {
+			if err := os.WriteFile(path, []byte("text"), 0o644); err != nil {
+				return err
+			}
+			if _, err := os.ReadFile(path); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println(time.Since(begin).Nanoseconds())
 	return nil
 }
