@@ -108,6 +108,11 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 		Audit:    j.Audit,
 		Accept:   j.Accept,
 	})
+	if errors.Is(err, broker.ErrGuestDied) {
+		// The stream ends a moment before the guest does. Killing it in between
+		// would hide which limit ended it.
+		letEnd(g, endingTime)
+	}
 	g.Kill()
 	status := g.Wait()
 	var res engine.Result
@@ -120,6 +125,9 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 		res.Trap = limitTrap("limits.wall_ms")
 	case status.Err != nil:
 		return nil, &Error{fmt.Errorf("the guest broke: %w", status.Err)}
+	case errors.Is(err, broker.ErrGuestDied) && status.Code > 128:
+		// Inside, a limit of the kernel ended the runner, and with it the program.
+		res.Trap = &engine.Trap{Message: fmt.Sprintf("terminated by signal %d", status.Code-128), Status: status.Code}
 	default:
 		return nil, &Error{fmt.Errorf("run in the guest: %w (exit status %d)", err, status.Code)}
 	}
@@ -127,6 +135,21 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 		return nil, &Error{fmt.Errorf("run in the guest: %w", res.Err)}
 	}
 	return &Outcome{Result: res, Denials: out.Denials, Notes: out.Notes}, nil
+}
+
+// endingTime is how long a guest whose stream has ended may take to end itself.
+const endingTime = 2 * time.Second
+
+// letEnd returns when g has ended, at the latest after d.
+func letEnd(g sandbox.Guest, d time.Duration) {
+	ended := make(chan struct{})
+	go func() { g.Wait(); close(ended) }()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
 }
 
 // limitTrap is how a run ends that its guest's limits ended.
