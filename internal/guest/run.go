@@ -97,6 +97,7 @@ func AnswerWith(ctx context.Context, s Served, code []byte) (wire.Response, []by
 			Stdin:       s.Stdin,
 			Stdout:      s.Stdout,
 			Stderr:      s.Stderr,
+			Network:     Network(s.Session.Open, gate),
 			OwnsProcess: true,
 		},
 		Fuel:           req.Fuel,

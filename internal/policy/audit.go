@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Denial is one refused operation, as reports show it. Equal denials are one,
@@ -45,7 +48,11 @@ type AuditLine struct {
 const MaxDenials = 64
 
 // maxTarget is how much of a target is kept, in bytes: a program chooses it.
-const maxTarget = 1024
+// Escaping makes four of one byte at most.
+const (
+	maxTarget  = 1024
+	maxPrinted = 4*maxTarget + len("…")
+)
 
 // Audit records decisions. A nil *Audit records nothing, so that callers need
 // no check. It is safe for concurrent use.
@@ -135,7 +142,7 @@ func (a *Audit) deny(d Decision, target string) {
 		return
 	}
 	a.index[key] = len(a.denials)
-	a.denials = append(a.denials, Denial{Op: d.Op, Target: target, Class: d.Class.String(), Field: d.Field, Patch: d.Patch(), Count: 1})
+	a.denials = append(a.denials, Denial{Op: d.Op, Target: printable(target), Class: d.Class.String(), Field: d.Field, Patch: d.Patch(), Count: 1})
 }
 
 func (a *Audit) write(line AuditLine) {
@@ -176,12 +183,19 @@ func ParseDenials(data []byte) ([]Denial, error) {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, fmt.Errorf("expected a list of denials: %w", err)
 	}
+	return CheckDenials(list)
+}
+
+// CheckDenials holds a list of denials that came from a guest to what a gate
+// makes. It returns the list, changed in place: patches that touch anything
+// but the denied field are dropped.
+func CheckDenials(list []Denial) ([]Denial, error) {
 	if len(list) > MaxDenials {
 		return nil, fmt.Errorf("expected at most %d denials, found %d", MaxDenials, len(list))
 	}
 	for i := range list {
 		d := &list[i]
-		if !d.Op.Known() || len(d.Target) > maxTarget+len("…") || len(d.Field) > 128 || len(d.Class) > 32 || d.Count < 1 {
+		if !d.Op.Known() || len(d.Target) > maxPrinted || len(d.Field) > 128 || len(d.Class) > 32 || d.Count < 1 || printable(d.Target+d.Field+d.Class) != d.Target+d.Field+d.Class {
 			return nil, fmt.Errorf("denial %d is not one that a gate makes", i)
 		}
 		section, _, _ := strings.Cut(d.Field, ".")
@@ -226,4 +240,14 @@ func clipTarget(s string) string {
 		return s
 	}
 	return s[:maxTarget] + "…"
+}
+
+// printable is s with everything escaped that could do more to a terminal than
+// show a character.
+func printable(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return s
+	}
+	q := strconv.Quote(s)
+	return q[1 : len(q)-1]
 }

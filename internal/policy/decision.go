@@ -62,6 +62,10 @@ func (d Decision) WithPort(port int) Decision {
 	return d
 }
 
+// Addr is the address that a decision about a resolved name was about, the zero
+// Addr for other decisions.
+func (d Decision) Addr() netip.Addr { return d.addr }
+
 // need is a set of fields that an operation used besides Field. Audits carry
 // them so that a policy can be derived from a run in run-os.
 type need uint8

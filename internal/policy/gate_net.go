@@ -43,7 +43,9 @@ func (g *Gate) NetAddr(op Op, host string, port int, addr netip.Addr) Decision {
 		}
 	}
 	text := addr.String()
-	return at(refuse(op, text, Denied, fieldHosts, netPolicyDenied, grantHost(text, port)), port)
+	d = at(refuse(op, text, Denied, fieldHosts, netPolicyDenied, grantHost(text, port)), port)
+	d.addr = addr
+	return d
 }
 
 // NetListen decides listening for TCP on addr:port. With port 0 the caller must

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -12,10 +11,9 @@ import (
 // What a Response may hold at most. Anything larger did not come from our own
 // runner.
 const (
-	maxText    = 64 << 10 // one message: a contract trap carries its witnesses
-	maxName    = 4 << 10  // module, function, pointer
-	maxDenials = 1000
-	maxNotes   = 64
+	maxText  = 64 << 10 // one message: a contract trap carries its witnesses
+	maxName  = 4 << 10  // module, function, pointer
+	maxNotes = 64
 )
 
 // Check validates a Response that came out of a guest: lengths, characters and
@@ -41,15 +39,19 @@ func (r *Response) Check() error {
 			return fmt.Errorf("%w: statistics after a trap", ErrProtocol)
 		}
 	}
-	if len(r.Denials) > maxDenials || len(r.Notes) > maxNotes {
-		return fmt.Errorf("%w: %d denials, %d notes", ErrProtocol, len(r.Denials), len(r.Notes))
+	if len(r.Notes) > maxNotes {
+		return fmt.Errorf("%w: %d notes", ErrProtocol, len(r.Notes))
 	}
 	for _, n := range r.Notes {
 		if err := checkText("note", n, maxText); err != nil {
 			return err
 		}
 	}
-	return checkDenials(r.Denials)
+	var err error
+	if r.Denials, err = policy.CheckDenials(r.Denials); err != nil {
+		return fmt.Errorf("%w: %v", ErrProtocol, err)
+	}
+	return nil
 }
 
 func checkText(what, s string, limit int) error {
@@ -58,28 +60,6 @@ func checkText(what, s string, limit int) error {
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' || r == 0x7f }) {
 		return fmt.Errorf("%w: %s has control characters", ErrProtocol, what)
-	}
-	return nil
-}
-
-func checkDenials(denials []policy.Denial) error {
-	for _, d := range denials {
-		if !d.Op.Known() || len(d.Patch) > 4 {
-			return fmt.Errorf("%w: denial of %.40q", ErrProtocol, d.Op)
-		}
-		for _, text := range []string{d.Target, d.Class, d.Field} {
-			if err := checkText("denial", text, maxName); err != nil {
-				return err
-			}
-		}
-		for _, p := range d.Patch {
-			if err := checkText("denial.patch", p.Op+p.Path, maxName); err != nil {
-				return err
-			}
-			if v, err := json.Marshal(p.Value); err != nil || len(v) > maxName {
-				return fmt.Errorf("%w: denial.patch value", ErrProtocol)
-			}
-		}
 	}
 	return nil
 }

@@ -87,11 +87,12 @@ func TestResponsesAreValidated(t *testing.T) {
 		"impossible status":   {ExitCode: 256},
 		"negative time":       {Wall: -1},
 		"stats after a trap":  {Trap: &Trap{Message: "x"}, Stats: &engine.Stats{}},
-		"unknown operation":   {Denials: []policy.Denial{{Op: "fs.format_disk"}}},
-		"flood of denials":    {Denials: make([]policy.Denial, maxDenials+1)},
+		"unknown operation":   {Denials: []policy.Denial{{Op: "fs.format_disk", Count: 1}}},
+		"flood of denials":    {Denials: make([]policy.Denial, policy.MaxDenials+1)},
 		"flood of notes":      {Notes: make([]string, maxNotes+1)},
 		"control characters":  {Notes: []string{"a\rb"}},
-		"giant denial target": {Denials: []policy.Denial{{Op: policy.OpFSRead, Target: strings.Repeat("x", maxName+1)}}},
+		"escapes in a target": {Denials: []policy.Denial{{Op: policy.OpFSRead, Target: "\x1b[2J", Count: 1}}},
+		"giant denial target": {Denials: []policy.Denial{{Op: policy.OpFSRead, Target: strings.Repeat("x", 1<<16), Count: 1}}},
 	} {
 		if err := r.Check(); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: %v", name, err)
