@@ -1,6 +1,6 @@
 // Package hostlib binds the pure heads that run outside the module to their
 // implementations: math.f64.* functions that wasm has no instruction for,
-// json.jcs.* and regex.*. They compute and nothing else: no gate, no clock, no
+// json.jcs.*, regex.* and the command lines of ext.cli. They compute and nothing else: no gate, no clock, no
 // file. The packages below know no engine; this one only moves bytes.
 package hostlib
 
@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"x07/internal/engine"
+	"x07/internal/hostlib/cliargs"
 	"x07/internal/hostlib/f64"
 	"x07/internal/hostlib/jcs"
 )
@@ -38,6 +39,17 @@ func Table() engine.HostTable {
 		"json.jcs.canon_doc_v1": func(c *engine.Call) {
 			text := c.Bytes()
 			c.RetBytes(jcs.Canon(text, c.I32(), c.I32(), c.I32()))
+		},
+		"__internal.cli.parse_v1":          func(c *engine.Call) { c.RetBytes(cliargs.Parse(c.Bytes(), c.Bytes())) },
+		"__internal.cli.parse_compiled_v1": func(c *engine.Call) { c.RetBytes(cliargs.ParseCompiled(c.Bytes(), c.Bytes())) },
+		"__internal.cli.help_v1":           func(c *engine.Call) { c.RetBytes(cliargs.Help(c.Bytes())) },
+		"__internal.cli.compile_v1": func(c *engine.Call) {
+			doc, code := cliargs.Compile(c.Bytes())
+			if code != 0 {
+				c.RetErr(code)
+				return
+			}
+			c.RetOKBytes(doc)
 		},
 	}
 	new(patterns).bind(t)

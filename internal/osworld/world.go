@@ -1,5 +1,6 @@
 // Package osworld is what a program in an OS world can reach: files, the
-// environment, clocks, random numbers, standard streams and child processes.
+// environment, clocks, random numbers, standard streams, child processes and
+// the network.
 //
 // A gate, a place in the file system and the streams of the run come in; a
 // table of host functions for the engine goes out. Every effect asks the gate
@@ -16,11 +17,13 @@ import (
 	"os"
 	"time"
 
+	"x07/internal/broker/network"
 	"x07/internal/engine"
 	"x07/internal/osworld/clock"
 	"x07/internal/osworld/effect"
 	"x07/internal/osworld/env"
 	"x07/internal/osworld/fs"
+	"x07/internal/osworld/net"
 	"x07/internal/osworld/process"
 	"x07/internal/osworld/random"
 	"x07/internal/osworld/stdio"
@@ -46,6 +49,8 @@ type Config struct {
 	// machine's.
 	Now  func() time.Time
 	Rand io.Reader
+	// Network is the network; nil is this machine's, behind Gate.
+	Network network.Network
 	// OwnsProcess says that this process exists for one run. Descendants of its
 	// children that left their process group are then found and ended as well.
 	OwnsProcess bool
@@ -60,6 +65,7 @@ type World struct {
 	random  *random.Source
 	streams *stdio.Stdio
 	procs   *process.Table
+	net     *net.Net
 	door    effect.Door
 }
 
@@ -78,9 +84,14 @@ func New(c Config) (*World, error) {
 	if c.LookupEnv == nil {
 		c.LookupEnv = os.LookupEnv
 	}
+	if c.Network == nil {
+		c.Network = network.New(network.Config{Gate: c.Gate})
+	}
 	door := effect.Door{Gate: c.Gate, Audit: c.Audit}
+	files := fs.New(door, c.WorkDir)
 	return &World{
-		files:   fs.New(door, c.WorkDir),
+		files:   files,
+		net:     net.New(door, c.Network, files),
 		env:     env.New(door, c.LookupEnv),
 		clock:   clock.New(door, c.Now),
 		tzdb:    clock.NewTZDB(),
@@ -103,19 +114,20 @@ func (w *World) Streams() *stdio.Stdio { return w.streams }
 type Leaks struct {
 	Writers  int // streaming writers
 	Children int // running children
+	Sockets  int // streams, listeners and datagram sockets
 }
 
 // Close flushes standard output, kills and waits for every child, and closes
-// every file. It is called when the program no longer runs; more calls do nothing.
+// every socket and file. It is called when the program no longer runs; more calls do nothing.
 func (w *World) Close() Leaks {
 	w.streams.FlushStdout()
-	return Leaks{Children: w.procs.Close(), Writers: w.files.Close()}
+	return Leaks{Children: w.procs.Close(), Sockets: w.net.Close(), Writers: w.files.Close()}
 }
 
 // HostTable returns the host functions of every head of the world.
 func (w *World) HostTable() engine.HostTable {
 	table := engine.HostTable{}
-	for _, heads := range []engine.HostTable{w.fileHeads(), w.envHeads(), w.timeHeads(), w.streamHeads(), w.randomHeads(), w.processHeads()} {
+	for _, heads := range []engine.HostTable{w.fileHeads(), w.envHeads(), w.timeHeads(), w.streamHeads(), w.randomHeads(), w.processHeads(), w.net.Heads()} {
 		maps.Copy(table, heads)
 	}
 	return table

@@ -122,6 +122,11 @@ var builtinsOS = []Builtin{
 	osHead("os.rand.u64_v1", ResultBytes, "8 bytes of the system's random generator",
 		params("caps", Bytes)),
 
+	cliHead("__internal.cli.compile_v1", ResultBytes, "the compiled form of a table of command-line rows", "spec"),
+	cliHead("__internal.cli.parse_v1", Bytes, "what a command line holds, by a table in JSON", "spec", "argv"),
+	cliHead("__internal.cli.parse_compiled_v1", Bytes, "what a command line holds, by a compiled table", "spec", "argv"),
+	cliHead("__internal.cli.help_v1", Bytes, "the usage line of a table in either form", "spec"),
+
 	osHead("os.net.http_request", Bytes, "reserved; always traps (use std.net.http)",
 		params("req", Bytes),
 		"os.net disabled by policy", "os.net.http_request disabled by policy",
@@ -161,6 +166,16 @@ func osHead(name string, result Type, doc string, ps []Param, traps ...string) B
 func pureHead(name string, result Type, doc string, ps []Param) Builtin {
 	b := osHead(name, result, doc, ps)
 	b.Gate = GateNone
+	return b
+}
+
+// cliHead is the row of a head behind ext.cli: pure, and of views.
+func cliHead(name string, result Type, doc string, views ...string) Builtin {
+	b := pureHead(name, result, doc, nil)
+	b.Internal = true
+	for _, v := range views {
+		b.Params = append(b.Params, Param{Name: v, Type: BytesView, Mode: AnyView})
+	}
 	return b
 }
 
