@@ -7,9 +7,15 @@ package opt
 import "x07/internal/ir"
 
 // Optimise returns p improved. It changes the functions of p in place.
+// Simplifying runs twice: before inlining, so that sizes are honest, and after
+// it, because the borders between functions are gone.
 func Optimise(p *ir.Program) *ir.Program {
+	for _, f := range p.Funcs {
+		simplify(f)
+	}
 	inline(p)
 	for _, f := range p.Funcs {
+		simplify(f)
 		bounds(f)
 	}
 	return p
