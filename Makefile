@@ -3,18 +3,30 @@
 GO      ?= go
 export CGO_ENABLED ?= 0
 
-BINARIES := bin/x07 bin/x07-os-runner
+BINARIES := bin/x07 bin/x07-os-runner bin/x07-bundle-runtime
 # The guest kernel exists for Linux only; elsewhere other backends stand in.
 ifeq ($(shell $(GO) env GOOS),linux)
 BINARIES += bin/x07-sentry
 endif
 
-.PHONY: build demo test test-race fuzz bench lint clean $(BINARIES)
+.PHONY: build dist demo test test-race fuzz bench lint clean $(BINARIES)
 
 build: $(BINARIES)
 
 $(BINARIES): bin/%:
 	$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/$*
+
+# Every target that bundles can be made for, in dist/<os>-<arch>/. `x07 bundle
+# --target` finds what it needs there.
+TARGETS := linux-amd64 linux-arm64 darwin-arm64 darwin-amd64 freebsd-amd64
+dist: $(TARGETS:%=dist/%)
+
+.PHONY: $(TARGETS:%=dist/%)
+$(TARGETS:%=dist/%): dist/%:
+	@mkdir -p $@
+	cd cmd && for b in x07 x07-os-runner x07-bundle-runtime $(if $(findstring linux,$*),x07-sentry); do \
+	  GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) \
+	  $(GO) build -trimpath -ldflags '-s -w' -o ../$@/$$b ./$$b || exit 1; done
 
 # The same program with and without the sandbox, both results shown.
 demo: build

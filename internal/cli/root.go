@@ -64,6 +64,7 @@ func newRoot(s streams) *cobra.Command {
 
 	root.AddCommand(
 		runCommand(s, g),
+		bundleCommand(s, g),
 		buildCommand(s, g),
 		fmtCommand(s),
 		lintCommand(s, g),

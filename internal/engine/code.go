@@ -38,13 +38,13 @@ func CompileCode(ctx context.Context, a *artifact.Artifact) ([]byte, error) {
 	}
 	defer m.Close(ctx)
 	if keep.block == nil {
-		return nil, errNoCompiler
+		return nil, ErrNoCompiler
 	}
 	return keep.block, nil
 }
 
-// errNoCompiler is returned where programs are interpreted.
-var errNoCompiler = errors.New("this platform has no compiler to machine code")
+// ErrNoCompiler is returned where programs are interpreted.
+var ErrNoCompiler = errors.New("this platform has no compiler to machine code")
 
 // codeStore is a compilation cache of one entry in memory. A program's module
 // is the only one that is ever looked up: host modules are not cached.
