@@ -19,6 +19,7 @@ import (
 	"x07/internal/policy"
 	"x07/internal/project"
 	"x07/internal/report"
+	"x07/internal/sandbox"
 )
 
 // finished is a run that came to an end, wherever it ran.
@@ -35,7 +36,7 @@ type finished struct {
 	stdout, stderr   []byte
 	outFull, errFull bool // more was written than kept
 	denials          []policy.Denial
-	notes            []string
+	sandbox          *report.Sandbox // nil outside run-os-sandboxed
 }
 
 // child describes the run as the framed executable's parent would have seen it.
@@ -109,6 +110,9 @@ func runInProcess(ctx context.Context, j *job, s streams, art *artifact.Artifact
 	}
 	fin := finishedFrom(j, res, stdout, stderr)
 	fin.denials, _ = j.audit.Denials()
+	if j.policy.Policy != nil {
+		fin.sandbox = &report.Sandbox{Backend: sandbox.KindNone.String(), Isolation: "policy only, no boundary"}
+	}
 	return fin, nil
 }
 

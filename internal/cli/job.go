@@ -219,6 +219,7 @@ func (j *job) solve(fin *finished) *report.Solve {
 	if len(fin.denials) > 0 {
 		solve.Denials = fin.denials
 	}
+	solve.Sandbox = fin.sandbox
 	return &solve
 }
 
@@ -305,8 +306,10 @@ func (j *job) tell(s streams, o *outcome) (int, error) {
 	for _, d := range fin.denials {
 		fmt.Fprintf(s.err, "x07 run: denied by the policy: %s %s (%s)\n", d.Op, d.Target, d.Field)
 	}
-	for _, n := range fin.notes {
-		fmt.Fprintf(s.err, "x07 run: note: %s\n", n)
+	if fin.sandbox != nil {
+		for _, n := range fin.sandbox.Notes {
+			fmt.Fprintf(s.err, "x07 run: the %s sandbox: %s\n", fin.sandbox.Backend, n)
+		}
 	}
 	if fin.trap != nil {
 		fmt.Fprintf(s.err, "x07 run: the program was stopped: %s%s\n", fin.trap.Message, place(fin.trap.Func, fin.trap.Ptr))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -72,7 +73,7 @@ func (k *knobFlags) register(f *pflag.FlagSet) {
 	f.Var(number{&k.fuel}, "solve-fuel", "stop after this many fuel units (default no limit)")
 	f.Var(number{&k.memory}, "max-memory-bytes", "heap of the program (default 67108864)")
 	f.Var(number{&k.output}, "max-output-bytes", "cap of the program's output (default 1048576)")
-	f.Var(number{&k.cpuSeconds}, "cpu-time-limit-seconds", "processor time (default 30)")
+	f.Var(number{&k.cpuSeconds}, "cpu-time-limit-seconds", "processor time; 0 is no limit (default 30)")
 	f.BoolVar(&k.borrowChecks, "debug-borrow-checks", false, "add debug_stats to the report")
 	f.BoolVar(&k.autoFFI, "auto-ffi", false, "accepted for compatibility")
 	f.Var(newEnum(&k.sandboxBackend, "auto", "vm", "os", "native", "none"), "sandbox-backend", "boundary of run-os-sandboxed: auto, vm, os or none")
@@ -188,7 +189,7 @@ func (f *runFlags) run(ctx context.Context, s streams, g *global) (int, error) {
 	if err := f.checkWorld(j); err != nil {
 		return 0, err
 	}
-	if j.input, err = f.readInput(s, t, prof); err != nil {
+	if j.input, err = f.readInput(s, j, prof); err != nil {
 		return 0, err
 	}
 	if f.raw {
@@ -305,19 +306,12 @@ func asPolicyError(err error) *policy.Error {
 }
 
 // readInput reads the program's input from the first source that was given.
-func (f *runFlags) readInput(s streams, t *target, p *project.Profile) ([]byte, error) {
-	read := func(path string) ([]byte, error) {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read input: %s: %w", path, cause(err))
-		}
-		return b, nil
-	}
+func (f *runFlags) readInput(s streams, j *job, p *project.Profile) ([]byte, error) {
 	switch {
 	case f.input != "":
-		return read(f.input)
+		return readInputFile(f.input, j.memory)
 	case f.stdin:
-		b, err := io.ReadAll(s.in)
+		b, err := readBounded(s.in, j.memory)
 		if err != nil {
 			return nil, fmt.Errorf("read stdin: %w", err)
 		}
@@ -331,9 +325,28 @@ func (f *runFlags) readInput(s streams, t *target, p *project.Profile) ([]byte, 
 	case len(f.args) > 0:
 		return osworld.Argv(f.args), nil
 	case p != nil && p.Input != "":
-		return read(t.project.File(p.Input))
+		return readInputFile(j.target.project.File(p.Input), j.memory)
 	}
 	return nil, nil
+}
+
+// readInputFile reads a file that is to be a program's input.
+func readInputFile(path string, memory uint64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var b []byte
+		if b, err = readBounded(f, memory); err == nil {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("read input: %s: %w", path, cause(err))
+}
+
+// readBounded reads one byte more than the program's memory at most: that much
+// already ends the run with "out of memory", and an endless input ends too.
+func readBounded(r io.Reader, memory uint64) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, int64(min(memory, math.MaxInt64-1))+1))
 }
 
 // emit prints the report and returns the exit code.

@@ -166,9 +166,7 @@ func (f *runnerFlags) fill(s streams, j *job) error {
 	case f.framed:
 		j.input, err = readFrame(s.in)
 	case f.input != "":
-		if j.input, err = os.ReadFile(f.input); err != nil {
-			err = fmt.Errorf("read input: %s: %w", f.input, cause(err))
-		}
+		j.input, err = readInputFile(f.input, j.memory)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"x07/internal/artifact"
 	"x07/internal/launch"
+	"x07/internal/report"
 	"x07/internal/sandbox"
 	allbackends "x07/internal/sandbox/backends"
 )
@@ -64,6 +65,8 @@ func runSandboxed(ctx context.Context, j *job, s streams, art *artifact.Artifact
 		return nil, err
 	}
 	fin := finishedFrom(j, out.Result, stdout, stderr)
-	fin.denials, fin.notes = out.Denials, out.Notes
+	st := b.Preflight(ctx)
+	fin.denials = out.Denials
+	fin.sandbox = &report.Sandbox{Backend: b.Name(), Isolation: string(st.Isolation), Notes: append(st.Notes, out.Notes...)}
 	return fin, nil
 }

@@ -15,16 +15,20 @@ var tempCount atomic.Uint64
 // reader sees the old file or the new one, never a part, and a failure leaves
 // nothing behind. A file that exists keeps its permissions.
 func WriteAtomic(path string, data []byte, perm os.FileMode) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return fmt.Errorf("write %s: expected a file or nothing there, found a directory", path)
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return writeThrough(path, data)
+	}
 	dir, name := filepath.Split(path)
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("create directory for %s: %w", path, cause(err))
 		}
 	}
-	if info, err := os.Stat(path); err == nil {
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("write %s: expected a regular file or nothing there", path)
-		}
+	if err == nil {
 		perm = info.Mode().Perm()
 		// A symbolic link keeps pointing where it did: the file behind it is replaced.
 		if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -47,6 +51,22 @@ func WriteAtomic(path string, data []byte, perm os.FileMode) error {
 	if err != nil {
 		os.Remove(tmp)
 		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// writeThrough writes to something that cannot be replaced.
+func writeThrough(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
+	}
+	_, err = f.Write(data)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, cause(err))
 	}
 	return nil
 }

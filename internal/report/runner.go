@@ -70,28 +70,31 @@ type NativeRequire struct {
 // Solve says how running went. Counters are nil when the program ended
 // without telling them.
 type Solve struct {
-	DebugStats      *DebugStats `json:"debug_stats"`
-	Denials         any         `json:"denials,omitempty"`
-	ExitStatus      int         `json:"exit_status"`
-	FSListDirCalls  *uint64     `json:"fs_list_dir_calls"`
-	FSReadFileCalls *uint64     `json:"fs_read_file_calls"`
-	FuelUsed        *uint64     `json:"fuel_used"`
-	HeapUsed        *uint64     `json:"heap_used"`
-	KVGetCalls      *uint64     `json:"kv_get_calls"`
-	KVSetCalls      *uint64     `json:"kv_set_calls"`
-	MemStats        *MemStats   `json:"mem_stats"`
-	OK              bool        `json:"ok"`
-	RRAppendCalls   *uint64     `json:"rr_append_calls"`
-	RRCloseCalls    *uint64     `json:"rr_close_calls"`
-	RRNextCalls     *uint64     `json:"rr_next_calls"`
-	RRNextMissCalls *uint64     `json:"rr_next_miss_calls"`
-	RROpenCalls     *uint64     `json:"rr_open_calls"`
-	RRStatsCalls    *uint64     `json:"rr_stats_calls"`
-	SchedStats      *SchedStats `json:"sched_stats"`
-	SolveOutputB64  string      `json:"solve_output_b64"`
-	StderrB64       string      `json:"stderr_b64"`
-	StdoutB64       string      `json:"stdout_b64"`
-	Trap            *string     `json:"trap"`
+	DebugStats *DebugStats `json:"debug_stats"`
+	// Denials are what the policy refused, absent when nothing.
+	Denials         any       `json:"denials,omitempty"`
+	ExitStatus      int       `json:"exit_status"`
+	FSListDirCalls  *uint64   `json:"fs_list_dir_calls"`
+	FSReadFileCalls *uint64   `json:"fs_read_file_calls"`
+	FuelUsed        *uint64   `json:"fuel_used"`
+	HeapUsed        *uint64   `json:"heap_used"`
+	KVGetCalls      *uint64   `json:"kv_get_calls"`
+	KVSetCalls      *uint64   `json:"kv_set_calls"`
+	MemStats        *MemStats `json:"mem_stats"`
+	OK              bool      `json:"ok"`
+	RRAppendCalls   *uint64   `json:"rr_append_calls"`
+	RRCloseCalls    *uint64   `json:"rr_close_calls"`
+	RRNextCalls     *uint64   `json:"rr_next_calls"`
+	RRNextMissCalls *uint64   `json:"rr_next_miss_calls"`
+	RROpenCalls     *uint64   `json:"rr_open_calls"`
+	RRStatsCalls    *uint64   `json:"rr_stats_calls"`
+	// Sandbox is the boundary the program ran in, absent without one.
+	Sandbox        *Sandbox    `json:"sandbox,omitempty"`
+	SchedStats     *SchedStats `json:"sched_stats"`
+	SolveOutputB64 string      `json:"solve_output_b64"`
+	StderrB64      string      `json:"stderr_b64"`
+	StdoutB64      string      `json:"stdout_b64"`
+	Trap           *string     `json:"trap"`
 	// TrapAt is the place of the trap in the source, absent when unknown.
 	TrapAt *TrapAt `json:"trap_at,omitempty"`
 }
@@ -101,6 +104,16 @@ type TrapAt struct {
 	Fn     string `json:"fn"`
 	Module string `json:"module"`
 	Ptr    string `json:"ptr"`
+}
+
+// Sandbox is the boundary of a run.
+type Sandbox struct {
+	// Backend is its name, none when only the policy's gate held the program.
+	Backend string `json:"backend"`
+	// Isolation says in words how strong it is.
+	Isolation string `json:"isolation"`
+	// Notes are protections it could not give here.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // DebugStats is reported by runs with borrow checks.
