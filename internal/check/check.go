@@ -103,9 +103,9 @@ func Check(p *mono.Program, o Options) (prog *Program, err error) {
 	}
 	c.function(c.out.Solve)
 	c.visibility()
-	if limit := orDefault(o.MaxASTNodes, DefaultMaxASTNodes); c.out.Nodes > limit {
+	if limit := orDefault(o.MaxASTNodes, DefaultMaxASTNodes); c.total > limit {
 		return nil, &Error{Kind: kindBudget, Message: fmt.Sprintf(
-			"AST too large: max_ast_nodes=%d got %d (set X07_MAX_AST_NODES=%d)", limit, c.out.Nodes, c.out.Nodes)}
+			"AST too large: max_ast_nodes=%d got %d (set X07_MAX_AST_NODES=%d)", limit, c.total, c.total)}
 	}
 	return c.out, nil
 }
@@ -145,6 +145,7 @@ type checker struct {
 	mono  *mono.Program
 	out   *Program
 	heads map[string]*head
+	total int             // syntax nodes that are reachable
 	names map[string]*Var // of the function being checked; empty between functions
 	// nodes and ptrs are what is left of the pieces that nodes and their
 	// lists are taken from.
@@ -154,9 +155,8 @@ type checker struct {
 
 // declInfo is what a function's declaration says, and what it calls.
 type declInfo struct {
-	fn    *mono.Func
-	calls []*mono.Func // every function it names as a head or validator
-	// viewCalls are those of calls whose result is a view.
+	fn     *mono.Func
+	calls  []*mono.Func // every function it names as a head or validator
 	params []paramInfo
 }
 

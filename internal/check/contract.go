@@ -44,8 +44,10 @@ func (f *fn) contracts(d *ast.Decl) {
 	f.pop(borrow{})
 	f.closeBranch(mark)
 	uses := f.exitUses[:0]
+	seen := make([]bool, len(f.f.Params))
 	for _, u := range f.exitUses {
-		if u.v.ID < len(f.f.Params) {
+		if id := u.v.ID; id < len(seen) && !seen[id] {
+			seen[id] = true
 			uses = append(uses, u)
 		}
 	}

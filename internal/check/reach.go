@@ -35,6 +35,7 @@ func (c *checker) reach() {
 			c.failFn(f, kindUnsupported, m.Decl.Ptr,
 				"defasync %q: asynchronous functions are not in this release yet; write it as a defn", f.Name)
 		}
+		before := c.total
 		eachRoot(m.Decl, func(e *ast.Expr) {
 			c.reachExpr(f, e, func(name string) {
 				callee := c.mono.ByName[name]
@@ -49,6 +50,10 @@ func (c *checker) reach() {
 				}
 				f.decl.calls = append(f.decl.calls, callee)
 			})
+			if e == m.Decl.Body {
+				// Bodies come first.
+				c.out.Nodes += c.total - before
+			}
 		})
 	}
 	sortFuncs(c.out.Funcs)
@@ -72,7 +77,7 @@ func eachRoot(d *ast.Decl, visit func(*ast.Expr)) {
 // reachExpr reports every head and validator in e; nesting is bounded by the
 // parser, which admits 127 levels.
 func (c *checker) reachExpr(f *Func, e *ast.Expr, call func(name string)) {
-	c.out.Nodes++
+	c.total++
 	if e.Kind != ast.List {
 		return
 	}

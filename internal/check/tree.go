@@ -11,8 +11,8 @@ type Program struct {
 	Funcs []*Func
 	// Solve is the entry expression.
 	Solve *Func
-	// Nodes is the number of syntax nodes of the reachable program, the part
-	// of the compile report's fuel_used that depends on reachability.
+	// Nodes is the number of syntax nodes of the reachable bodies, the part of
+	// the compile report's fuel_used that depends on reachability.
 	Nodes int
 }
 

@@ -9,7 +9,10 @@ import (
 // expr lowers a node whose value is used.
 func (l *fn) expr(n *check.Node) *ir.Expr {
 	e := l.expr1(n)
-	e.Fuel += uint32(n.Fuel)
+	if n.Kind != check.Block || len(n.Args) > 1 {
+		// A block of one is its element and costs nothing itself.
+		e.Fuel += uint32(n.Fuel)
+	}
 	return e
 }
 

@@ -85,6 +85,9 @@ func Specialise(p *program.Program) (out *Program, err error) {
 			out, err = nil, e
 		}
 	}()
+	if p.Entry.Solve == nil {
+		return nil, &Error{Kind: kindParse, Message: "main: missing solve expression", Module: program.EntryID}
+	}
 	x := &expander{out: flatten(p), specs: make(map[string]*spec)}
 	x.generics = x.out.ByName
 	x.plain()
