@@ -134,7 +134,7 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 	if res.Err != nil {
 		return nil, &Error{fmt.Errorf("run in the guest: %w", res.Err)}
 	}
-	return &Outcome{Result: res, Denials: out.Denials, Notes: out.Notes}, nil
+	return &Outcome{Result: res, Denials: out.Denials, Notes: slices.Concat(status.Notes, out.Notes)}, nil
 }
 
 // endingTime is how long a guest whose stream has ended may take to end itself.
