@@ -55,11 +55,10 @@ var settings = map[string]string{
 // run builds the kernel, runs the guest's first process and waits for its end. It
 // returns that process's exit code, or 128 plus the signal.
 //
-// With a filter of our own, gVisor is told not to install one; the kernel calls
-// back at the same point of its start, and a filter that cannot be installed ends
-// the process.
+// gVisor is told not to install a seccomp filter; it calls back at the point of its
+// start where it would, and a filter that cannot be installed ends the process.
 func (s *sentry) run() (int, error) {
-	b, control, rules, status := s.boot, s.control, s.filter, s.status
+	b, control, status := s.boot, s.control, s.status
 	// Go reads the local time zone on first use, which the seccomp filters would
 	// answer with a kill.
 	_ = time.Local.String()
@@ -77,7 +76,7 @@ func (s *sentry) run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	conf.DisableSeccomp = rules != nil
+	conf.DisableSeccomp = true // in favour of s.filter
 	cpuid.Initialize()
 	ring0.InitDefault()
 
@@ -117,12 +116,10 @@ func (s *sentry) run() (int, error) {
 		return 0, fmt.Errorf("build guest kernel: %w", err)
 	}
 	metric.Initialize()
-	if rules != nil {
-		l.PreSeccompCallback = func() {
-			if err := rules.install(); err != nil {
-				status.send(wire.Status{Event: wire.EventFailed, Error: err.Error()})
-				os.Exit(125)
-			}
+	l.PreSeccompCallback = func() {
+		if err := s.filter.install(); err != nil {
+			status.send(wire.Status{Event: wire.EventFailed, Error: err.Error()})
+			os.Exit(125)
 		}
 	}
 

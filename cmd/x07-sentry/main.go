@@ -96,7 +96,9 @@ func run(status *reporter) (int, error) {
 	if s.control, err = controlSocket(); err != nil {
 		return 0, err
 	}
-	s.filter = compileFilter(s.platform, s.control.fd)
+	if s.filter, err = compileFilter(s.platform, s.control.fd); err != nil {
+		return 0, err
+	}
 	if s.roots, err = confine(boot); err != nil {
 		return 0, err
 	}
@@ -113,7 +115,7 @@ type sentry struct {
 	platform platform.Constructor
 	device   *fd.FD // of the platform; may be nil
 	control  *ctlSocket
-	filter   *filter // nil leaves the filter to gVisor
+	filter   *filter
 	roots    []root
 }
 

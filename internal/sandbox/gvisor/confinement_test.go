@@ -132,6 +132,7 @@ func TestWithinLandlockTheSameHolds(t *testing.T) {
 		"symlinks":     TestNeitherSymlinksNorDotDotLeaveAMount,
 		"race":         TestSwappingADirectoryForASymlinkGainsNothing,
 		"privileges":   TestAGuestHasNoPrivilegesNetworkOrForeignDescriptors,
+		"set-ID bits":  TestNoFileOnTheHostGetsSetIDBits,
 		"sockets":      TestAHostSocketInAMountCannotBeReached,
 		"confinement":  TestTheGuestKernelItselfIsConfined,
 		"owner's end":  TestKillingTheOwnerLeavesNothing,

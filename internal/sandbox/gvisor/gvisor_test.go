@@ -130,7 +130,7 @@ func TestMountsAreReadOnlyUnlessWritable(t *testing.T) {
 		{"remove", "/x07/work/ro/in"},
 		{"rename", "/x07/work/ro/in", "/x07/work/ro/out"},
 		{"link", "/x07/work/ro/in", "/x07/work/ro/link"},
-		{"chmod", "/x07/work/ro/in"},
+		{"chmod", "/x07/work/ro/in", "777"},
 	} {
 		if out, st := do(t, spec, deed...); st.Code == 0 {
 			t.Errorf("%v on a read-only mount succeeded: %q", deed, out)
@@ -242,6 +242,28 @@ func TestAGuestHasNoPrivilegesNetworkOrForeignDescriptors(t *testing.T) {
 	}
 }
 
+// What a guest leaves behind must not carry its user's rights to others.
+func TestNoFileOnTheHostGetsSetIDBits(t *testing.T) {
+	dir := t.TempDir()
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: dir, Guest: "/x07/work", Writable: true}}}
+	for _, mode := range []string{"4755", "2755", "6777"} {
+		for _, deed := range []string{"chmod", "create", "mkdirmode"} {
+			path := deed + mode
+			if deed == "chmod" {
+				os.WriteFile(filepath.Join(dir, path), nil, 0o644)
+			}
+			out, _ := do(t, spec, deed, "/x07/work/"+path, mode)
+			if info, err := os.Stat(filepath.Join(dir, path)); err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+				t.Errorf("%s %s: the host has %v (%s)", deed, mode, info.Mode(), out)
+			}
+		}
+	}
+	os.WriteFile(filepath.Join(dir, "plain"), nil, 0o600)
+	if out, st := do(t, spec, "chmod", "/x07/work/plain", "755"); st.Code != 0 {
+		t.Errorf("a plain chmod failed: %q", out)
+	}
+}
+
 func TestAHostSocketInAMountCannotBeReached(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s")
@@ -250,6 +272,10 @@ func TestAHostSocketInAMountCannotBeReached(t *testing.T) {
 	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: dir, Guest: "/x07/work", Writable: true}}}
 	if out, st := do(t, spec, "dial", "unix", "/x07/work/s"); st.Code == 0 {
 		t.Errorf("dial of a host socket succeeded: %q", out)
+	}
+	do(t, spec, "listen", "unix", "/x07/work/new")
+	if _, err := os.Lstat(filepath.Join(dir, "new")); err == nil {
+		t.Error("the guest made a socket on the host")
 	}
 }
 

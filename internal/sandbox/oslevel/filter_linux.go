@@ -1,7 +1,7 @@
 package oslevel
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
@@ -54,6 +54,7 @@ func filterFor(r Rules) ([]unix.SockFilter, error) {
 	}
 	names := slices.Clone(denied)
 	var conditional []seccomp.NameWithConditions
+	conditional = append(conditional, setIDConditions(info)...)
 	if len(r.Exec) == 0 {
 		names = append(names, deniedWithoutExec...)
 		conditional = append(conditional, seccomp.NameWithConditions{Name: "clone", Conditions: seccomp.ArgumentConditions{
@@ -94,20 +95,21 @@ func filterFor(r Rules) ([]unix.SockFilter, error) {
 	if err != nil {
 		return nil, err
 	}
-	// clone3 keeps its flags in memory, where a filter cannot see them. ENOSYS makes
-	// every C library fall back to clone.
-	clone3, ok := info.SyscallNames["clone3"]
-	if !ok {
-		return nil, errors.New("system call clone3 is unknown")
-	}
 	const nrOffset, archOffset = 0, 4
 	head := []bpf.Instruction{
 		bpf.LoadAbsolute{Off: archOffset, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(info.ID), SkipTrue: 1},
 		bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
 		bpf.LoadAbsolute{Off: nrOffset, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(clone3), SkipTrue: 1},
-		bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+	}
+	for _, name := range opaque {
+		nr, ok := info.SyscallNames[name]
+		if !ok {
+			return nil, fmt.Errorf("system call %s is unknown", name)
+		}
+		head = append(head,
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: uint32(nr), SkipTrue: 1},
+			bpf.RetConstant{Val: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)})
 	}
 	raw, err := bpf.Assemble(append(head, body...))
 	if err != nil {
@@ -118,6 +120,39 @@ func filterFor(r Rules) ([]unix.SockFilter, error) {
 		program = append(program, unix.SockFilter{Code: i.Op, Jt: i.Jt, Jf: i.Jf, K: i.K})
 	}
 	return program, nil
+}
+
+// opaque are system calls that keep in memory, where a filter cannot see it, what
+// decides whether they are allowed. ENOSYS makes their callers fall back to the
+// older call.
+var opaque = []string{"clone3", "openat2"}
+
+// setIDConditions deny every way of giving a file a set-user-ID or set-group-ID
+// bit: a file of the user who runs x07 would stay behind that gives this user's
+// rights to whoever executes it.
+func setIDConditions(info *arch.Info) []seccomp.NameWithConditions {
+	calls := []struct {
+		name  string
+		mode  uint32 // argument
+		flags uint32 // argument that must have O_CREAT, or 0
+	}{
+		{"chmod", 1, 0}, {"fchmod", 1, 0}, {"fchmodat", 2, 0}, {"fchmodat2", 2, 0},
+		{"mkdir", 1, 0}, {"mkdirat", 2, 0}, {"creat", 1, 0}, {"open", 2, 1}, {"openat", 3, 2},
+	}
+	var out []seccomp.NameWithConditions
+	for _, c := range calls {
+		if _, known := info.SyscallNames[c.name]; !known {
+			continue
+		}
+		for _, bit := range []uint64{unix.S_ISUID, unix.S_ISGID} {
+			conditions := seccomp.ArgumentConditions{{Argument: c.mode, Operation: seccomp.BitsSet, Value: bit}}
+			if c.flags != 0 {
+				conditions = append(conditions, seccomp.Condition{Argument: c.flags, Operation: seccomp.BitsSet, Value: unix.O_CREAT})
+			}
+			out = append(out, seccomp.NameWithConditions{Name: c.name, Conditions: conditions})
+		}
+	}
+	return out
 }
 
 // namespaceFlags are the flags of clone that make namespaces.

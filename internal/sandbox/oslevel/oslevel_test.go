@@ -179,6 +179,27 @@ func TestOnlyTheRootsAreInReach(t *testing.T) {
 	}
 }
 
+func TestNoFileGetsSetIDBits(t *testing.T) {
+	dir := t.TempDir()
+	spec := sandbox.Spec{Mounts: []sandbox.Mount{{Host: dir, Writable: true}}}
+	for _, mode := range []string{"4755", "2755", "6777"} {
+		for _, deed := range []string{"chmod", "create", "mkdirmode"} {
+			path := filepath.Join(dir, deed+mode)
+			if deed == "chmod" {
+				os.WriteFile(path, nil, 0o644)
+			}
+			out, st := do(t, spec, deed, path, mode)
+			info, err := os.Stat(path)
+			if st.Code == 0 || err == nil && info.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+				t.Errorf("%s %s succeeded: %v (%s)", deed, mode, info.Mode(), out)
+			}
+		}
+	}
+	if out, st := do(t, spec, "create", filepath.Join(dir, "plain"), "755"); st.Code != 0 {
+		t.Errorf("a plain create failed: %q", out)
+	}
+}
+
 func TestNeitherPrivilegesNorOtherProcessesNorTheNetworkAreInReach(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -95,7 +95,16 @@ var deeds = map[string]func(args []string) error{
 	"mount":      func(a []string) error { return syscall.Mount("none", a[0], "tmpfs", 0, "") },
 	"setuid":     func([]string) error { return syscall.Setuid(0) },
 	"unshare":    func([]string) error { return syscall.Unshare(syscall.CLONE_NEWNS) },
-	"chmod":      func(a []string) error { return os.Chmod(a[0], 0o4777) },
+	"chmod":      func(a []string) error { return syscall.Chmod(a[0], mode(a[1])) },
+	"mkdirmode":  func(a []string) error { syscall.Umask(0); return syscall.Mkdir(a[0], mode(a[1])) },
+	"create": func(a []string) error {
+		syscall.Umask(0)
+		fd, err := syscall.Open(a[0], syscall.O_CREAT|syscall.O_RDWR, mode(a[1]))
+		if err == nil {
+			err = syscall.Close(fd)
+		}
+		return err
+	},
 }
 
 func main() {
@@ -339,4 +348,10 @@ func work(args []string) error {
 	}
 	fmt.Println(time.Since(begin).Nanoseconds())
 	return nil
+}
+
+// mode parses an octal file mode.
+func mode(text string) uint32 {
+	n, _ := strconv.ParseUint(text, 8, 32)
+	return uint32(n)
 }
