@@ -38,6 +38,7 @@ var groups = []struct {
 	{"startup", (*bench).startup},
 	{"kernels", (*bench).kernels},
 	{"compile", (*bench).compile},
+	{"sandbox", (*bench).sandbox},
 }
 
 func main() {
