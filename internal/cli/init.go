@@ -94,7 +94,7 @@ func initProject(r *initReport, template string) error {
 	files := []initFile{
 		{"x07.json", manifestText(profile, policyPath)},
 		{"x07.lock.json", report.CanonicalPretty(map[string]any{"schema_version": project.LockSchemaVersion, "dependencies": []any{}})},
-		{"src/app.x07.json", appModule()},
+		{"src/app.x07.json", appModule(template)},
 		{"src/main.x07.json", mainEntry()},
 		{"tests/tests.json", report.CanonicalPretty(map[string]any{
 			"schema_version": "x07.tests_manifest@0.2.0",
@@ -141,6 +141,9 @@ func initProject(r *initReport, template string) error {
 		"Toolchain pin: x07-toolchain.toml (channel=stable; components=docs+skills)",
 	}
 	r.NextSteps = []string{"x07 run", "x07 run --raw --input-b64 aGVsbG8K"}
+	if template == "cli" {
+		r.NextSteps[1] = "x07 run --raw -- app --url https://example.com/ --depth 2 --out site"
+	}
 	return nil
 }
 
@@ -206,14 +209,6 @@ func document(kind, id string, imports []string, decls []any, solve any) []byte 
 
 func export(name string) any {
 	return map[string]any{"kind": "export", "names": []string{name}}
-}
-
-func appModule() []byte {
-	return document("module", "app", []string{}, []any{export("app.solve"), map[string]any{
-		"kind": "defn", "name": "app.solve", "result": "bytes",
-		"params": []any{map[string]any{"name": "b", "ty": "bytes_view"}},
-		"body":   []any{"view.to_bytes", "b"},
-	}}, nil)
 }
 
 func mainEntry() []byte {
