@@ -84,7 +84,7 @@ func runInProcess(ctx context.Context, j *job, s streams, art *artifact.Artifact
 		MaxMemoryBytes: j.memory,
 		MaxOutputBytes: j.output,
 		CPUTime:        time.Duration(j.cpuSeconds) * time.Second,
-		World:          osworld.Config{Audit: j.audit, WorkDir: j.workDir, Stdin: j.stdin, Stdout: stdout, Stderr: stderr, OwnsProcess: true},
+		World:          osworld.Config{Audit: j.audit, WorkDir: j.workDir, Stdin: j.stdin, Stdout: stdout, Stderr: stderr, OwnsProcess: true, LookupEnv: j.lookupEnv},
 	}
 	if j.raw {
 		g.World.Stdout, g.World.Stderr = s.out, s.err

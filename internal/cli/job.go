@@ -176,7 +176,10 @@ func (j *job) executeArtifact(ctx context.Context, s streams) (*outcome, error) 
 		return nil, fmt.Errorf("artifact %s was compiled for world %s, not for %s: compile it again with --world %s", j.target.path, art.Meta.World, j.world, j.world)
 	}
 	fin, err := j.runArtifact(ctx, s, art)
-	if err != nil {
+	switch {
+	case isBoundary(err):
+		return j.boundaryFailure(s, err), nil
+	case err != nil:
 		return nil, err
 	}
 	solve := j.solve(fin)
@@ -190,6 +193,18 @@ func (j *job) runArtifact(ctx context.Context, s streams, art *artifact.Artifact
 		return runSandboxed(ctx, j, s, art)
 	}
 	return runInProcess(ctx, j, s, art)
+}
+
+// lookupEnv is the environment as the program sees it: this process's, and the
+// variables that tell a program which world it is in.
+func (j *job) lookupEnv(key string) (string, bool) {
+	switch {
+	case key == "X07_WORLD":
+		return j.world, true
+	case key == "X07_OS_SANDBOXED" && j.world == project.RunOSSandboxed:
+		return "1", true
+	}
+	return os.LookupEnv(key)
 }
 
 // reported is the outcome with its runner report.
