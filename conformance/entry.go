@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"sort"
 )
 
@@ -10,12 +11,40 @@ import (
 // language's limit of 65536 bytes.
 const maxBatchBytes = 40 << 10
 
-// batchable reports whether c can share a program with others: it reads no
-// input, declares nothing of its own and must compile.
+// batchable reports whether c can share a program with others: it must compile
+// and says nothing that only holds for a program of its own.
 func (c *Case) batchable() bool {
-	return c.Program == nil && c.CompileError == nil && c.Imports == nil && c.Decls == nil &&
+	return c.Program == nil && c.CompileError == nil && c.Imports == nil &&
 		c.SchemaVersion == "" && c.Worlds == nil && c.Input == "" && c.InputHex == "" && c.ExitCode == 0 &&
-		c.TrapPtr == "" && !bytes.Contains(c.expr(), []byte(`"input"`))
+		c.TrapFn == "" && c.TrapPtr == "" && !solitary.Match(c.text())
+}
+
+// solitary finds what keeps a case alone: its input, and contracts, since a
+// document that has any is checked more strictly as a whole.
+var solitary = regexp.MustCompile(`"(input|requires|ensures|invariant)"`)
+
+// text is all that c adds to a program.
+func (c *Case) text() []byte {
+	b := append([]byte(nil), c.expr()...)
+	for _, d := range c.Decls {
+		b = append(append(b, '\n'), d...)
+	}
+	return b
+}
+
+// renamed is text in which the functions that c declares have names that no
+// other case has: those of different cases share one program.
+func (c *Case) renamed(text []byte, suffix string) ([]byte, error) {
+	for _, d := range c.Decls {
+		var decl struct {
+			Name string `json:"name"`
+		}
+		if err := json.Unmarshal(d, &decl); err != nil {
+			return nil, err
+		}
+		text = bytes.ReplaceAll(text, []byte(`"`+decl.Name+`"`), []byte(`"`+decl.Name+suffix+`"`))
+	}
+	return text, nil
 }
 
 func (c *Case) expr() json.RawMessage {
@@ -107,7 +136,7 @@ func (g *Group) batches(world string) (packed []*batch, rest []*Case, err error)
 		}
 		// What a case adds besides its expression: a function, a test of its
 		// number and a line that collects its output.
-		n := len(c.expr()) + 420
+		n := len(c.text()) + 420
 		if !c.batchable() || n > maxBatchBytes/2 {
 			rest = append(rest, c)
 			continue
@@ -132,7 +161,13 @@ func (g *Group) batchEntry(cases []*Case) ([]byte, error) {
 			return nil, err
 		}
 		fn := `"main.case_` + string(num) + `"`
-		decls = append(decls, json.RawMessage(`{"kind":"defn","name":`+fn+`,"params":[],"result":"bytes","body":`+string(c.bytesExpr())+`}`))
+		own := append([]json.RawMessage{json.RawMessage(`{"kind":"defn","name":` + fn + `,"params":[],"result":"bytes","body":` + string(c.bytesExpr()) + `}`)}, c.Decls...)
+		for _, d := range own {
+			if d, err = c.renamed(d, "_in_"+string(num)); err != nil {
+				return nil, err
+			}
+			decls = append(decls, d)
+		}
 		solve = append(solve, `["if",["=","which",`+string(num)+`],["begin",["return",[`+fn+`]],0],0]`)
 		if c.Trap == nil {
 			collect = append(collect, `["begin",["let","r",[`+fn+`]],["set","out",["vec_u8.extend_bytes","out",["codec.write_u32_le",["bytes.len","r"]]]],["set","out",["vec_u8.extend_bytes","out","r"]],0]`)
