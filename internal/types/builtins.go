@@ -25,7 +25,7 @@ var tables = sync.OnceValue(func() index {
 		builtinsMap, builtinsVecValue, builtinsMapValue,
 		builtinsReader, builtinsWorld,
 		builtinsMath, builtinsText, builtinsPointer, builtinsInternal,
-		builtinsOS,
+		builtinsOS, builtinsNet,
 	}
 	n := 0
 	for _, g := range groups {
