@@ -12,6 +12,8 @@ import (
 	"x07/internal/artifact"
 	"x07/internal/bundle"
 	"x07/internal/bundle/image"
+	"x07/internal/bundle/kube"
+	"x07/internal/bundle/oci"
 	"x07/internal/bundle/policyenv"
 	"x07/internal/compile"
 	"x07/internal/lint"
@@ -29,8 +31,11 @@ type bundleFlags struct {
 	target  string
 
 	oci          string
-	imageName    string
+	image        string
 	emitManifest string
+	runtimeClass string
+
+	manifest []byte // what --emit-manifest prints
 }
 
 func bundleCommand(s streams, g *global) *cobra.Command {
@@ -73,6 +78,10 @@ first.`,
 	fl.StringVar(&f.emitDir, "emit", "", "alias of --emit-dir")
 	fl.MarkHidden("emit")
 	fl.StringVar(&f.target, "target", "", "make it for `OS/ARCH` (default this machine)")
+	fl.StringVar(&f.oci, "oci", "", "also write an OCI image archive of the bundle to `PATH`")
+	fl.StringVar(&f.image, "image", "", "name of the image, such as registry.example/team/app:1 (default the bundle's name)")
+	fl.Var(newEnum(&f.emitManifest, "kubernetes"), "emit-manifest", "print a manifest that runs the image, instead of the report: kubernetes")
+	fl.StringVar(&f.runtimeClass, "runtime-class", "gvisor", "RuntimeClass of the manifest's pod, such as gvisor or kata; empty for the cluster's default")
 	return cmd
 }
 
@@ -117,6 +126,12 @@ func (f *bundleFlags) bundle(ctx context.Context, s streams) (int, error) {
 		return 0, err
 	}
 	out, name := f.outputNames(t)
+	if f.image == "" {
+		f.image = oci.DefaultRef(name)
+	}
+	if err := oci.CheckRef(f.image); err != nil {
+		return 0, usagef("%v", err)
+	}
 	rep := report.Bundle{World: world, Target: f.reportTarget(j), Bundle: f.section(j, out, name)}
 	if !section.OK {
 		return exitFailed, f.tell(s, j, &rep, section, nil)
@@ -129,12 +144,14 @@ func (f *bundleFlags) bundle(ctx context.Context, s streams) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := b.Write(out); err != nil {
+	if err := f.write(b, out); err != nil {
 		return 0, err
 	}
 	describe(&rep, b)
-	size := int64(len(b.Files[0].Data))
-	section.CompiledExe, section.CompiledExeSize = &out, &size
+	f.manifest = f.kubernetes(j, prof, out, name)
+	if size := int64(len(b.Files[0].Data)); out != "" {
+		section.CompiledExe, section.CompiledExeSize = &out, &size
+	}
 	return exitOK, f.tell(s, j, &rep, section, art)
 }
 
@@ -142,7 +159,7 @@ func (f *bundleFlags) bundle(ctx context.Context, s streams) (int, error) {
 func (f *bundleFlags) findTarget() (*target, error) {
 	r := &f.run
 	switch {
-	case f.out == "":
+	case f.out == "" && f.oci == "" && f.emitManifest == "":
 		return nil, usagef("missing --out <PATH> for output executable")
 	case r.project != "" && r.program != "":
 		return nil, usagef("set exactly one of --project or --program")
@@ -254,7 +271,47 @@ func (f *bundleFlags) outputNames(t *target) (out, name string) {
 			app = base
 		}
 	}
+	if f.out == "" {
+		return "", app
+	}
 	return bundle.OutputPath(f.out, app)
+}
+
+// write writes the executable and the image, as far as they were asked for.
+func (f *bundleFlags) write(b *bundle.Bundle, out string) error {
+	if out != "" {
+		if err := b.Write(out); err != nil {
+			return err
+		}
+	}
+	if f.oci == "" {
+		return nil
+	}
+	doc, err := oci.Encode(b, oci.Image{Ref: f.image, Name: executableName(out)})
+	if err != nil {
+		return err
+	}
+	return project.WriteAtomic(f.oci, doc, 0o644)
+}
+
+// executableName is the name of the executable in an image.
+func executableName(out string) string {
+	if out == "" {
+		return "app"
+	}
+	return filepath.Base(out)
+}
+
+// kubernetes is the manifest that runs the image; nil unless it was asked for.
+func (f *bundleFlags) kubernetes(j *job, p *project.Profile, out, name string) []byte {
+	if f.emitManifest == "" {
+		return nil
+	}
+	o := kube.Options{
+		Name: name, Executable: executableName(out), Image: f.image, RuntimeClass: f.runtimeClass,
+		Policy: j.policy.Policy, MemoryBytes: f.limits(p).MemoryBytes,
+	}
+	return kube.Encode(o)
 }
 
 // reportTarget is the target section: a lockfile is named only if there is one.
@@ -311,7 +368,11 @@ func (f *bundleFlags) tell(s streams, j *job, rep *report.Bundle, section report
 	r.SchemaVersion = report.HostRunnerSchema
 	rep.Report = r.Bytes()
 	doc := rep.Bytes()
-	if _, err := s.out.Write(doc); err != nil {
+	printed := doc
+	if f.manifest != nil {
+		printed = f.manifest
+	}
+	if _, err := s.out.Write(printed); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	if f.emitDir == "" {
