@@ -25,7 +25,7 @@ func (f *fn) builtin(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	n.Args = f.slots(len(args))
 	var hs holds
 	vals := make([]val, len(args))
-	deferred := -1
+	deferred, waiting := -1, false
 	late := lateFree[b.Name]
 	for i, a := range args {
 		p := b.Params[i]
@@ -38,10 +38,13 @@ func (f *fn) builtin(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 				continue
 			}
 		}
+		leaves := f.leaves
 		vals[i] = f.arg(b, i, a, &hs)
+		n.Staged = n.Staged || waiting && f.leaves > leaves
 		if i < late {
 			vals[i] = f.temp(vals[i])
 		}
+		waiting = waiting || waits(vals[i].n)
 		n.Args[i] = vals[i].n
 	}
 	if deferred >= 0 {

@@ -46,6 +46,7 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 	n.Fn = callee
 	n.Args = f.slots(len(args))
 	var hs holds
+	waiting := false
 	src, needSrc := borrow{}, borrow{}
 	if callee.Result.IsView() {
 		needSrc = f.sourceOf(callee)
@@ -53,6 +54,7 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 	for i, a := range args {
 		p := params[i]
 		var v val
+		leaves := f.leaves
 		named := true
 		if p.typ == types.BytesView {
 			v, named = f.viewArg(a, &hs, true)
@@ -75,6 +77,8 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 			f.keep(&hs, v.from.owner)
 		}
 		n.Args[i] = v.n
+		n.Staged = n.Staged || waiting && f.leaves > leaves
+		waiting = waiting || waits(v.n)
 		if num := int32(i + 1); num == needSrc.param || num == needSrc.other {
 			if !named {
 				f.failAt(kindTyping, a, "bytes_view borrow source requires an identifier owner")
@@ -84,6 +88,12 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 	}
 	f.releaseAll(&hs)
 	return val{n: n, brand: callee.ResultBrand, from: src}
+}
+
+// waits reports whether the value of an argument has left its owner, so that
+// it would be lost if a later argument left the function.
+func waits(n *Node) bool {
+	return n.Type.IsOwned() && n.Kind != Place && n.Kind != Temp
 }
 
 func isBuffer(t types.Type) bool { return t == types.Bytes || t == types.VecU8 }

@@ -158,6 +158,7 @@ func (f *fn) ret(e *ast.Expr, args []*ast.Expr) *Node {
 	}
 	f.leave(v)
 	f.closeBranch(mark)
+	f.leaves++
 	n := f.node(Return, types.Never, e, 0)
 	n.Args = f.list(v.n)
 	return n
@@ -213,6 +214,7 @@ func (f *fn) try(e *ast.Expr, args []*ast.Expr) val {
 			f.live(u.v, u.at)
 		}
 	}
+	f.leaves++
 	n := f.node(Try, row.payload, e, 1)
 	n.Args = f.list(v.n)
 	out := val{n: n, from: v.from}

@@ -32,6 +32,7 @@ func (f *fn) unwrapOr(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	n.Head = b
 	var hs holds
 	c := f.arg(b, 0, args[0], &hs)
+	leaves := f.leaves
 	var d val
 	switch b.Params[1].Mode {
 	case types.Lazy:
@@ -68,6 +69,7 @@ func (f *fn) unwrapOr(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	}
 	f.releaseAll(&hs)
 	n.Args = f.list(c.n, d.n)
+	n.Staged = waits(c.n) && f.leaves > leaves && b.Params[1].Mode != types.Lazy
 	out := val{n: n, brand: joinBrands(c.brand, d.brand)}
 	if b.Result.IsView() {
 		f.known(c)

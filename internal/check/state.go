@@ -34,6 +34,7 @@ type fn struct {
 	open   int
 	stamps int
 	unsafe int // depth of unsafe blocks
+	leaves int // returns and tries met so far
 	at     *ast.Expr
 	result borrow // joined over all exits
 	// exitUses are the owned parameters that exit clauses mention, with the

@@ -108,6 +108,9 @@ type Node struct {
 	// Stmt reports that the value is not used. It is set on Let, Set, Block,
 	// If, For and Return; other kinds never have an owned value there.
 	Stmt bool
+	// Staged, of a Call or Builtin, reports that an owned argument waits while
+	// a later one is evaluated that may leave the function.
+	Staged bool
 	// Fuel is what evaluating the node itself costs.
 	Fuel uint8
 	Op   uint8 // index of an operator in Operators

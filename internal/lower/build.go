@@ -69,6 +69,12 @@ func (l *fn) take(id ir.LocalID) *ir.Expr {
 	return e
 }
 
+func (l *fn) drop(id ir.LocalID) *ir.Expr {
+	e := l.new(ir.OpDrop, types.Invalid)
+	e.Local = id
+	return e
+}
+
 func (l *fn) setTo(id ir.LocalID, value *ir.Expr) *ir.Expr {
 	e := l.new(ir.OpSet, types.Invalid)
 	e.Local = id

@@ -30,14 +30,17 @@ func (l *fn) builtin(n *check.Node) *ir.Expr {
 		owned := a.Type.IsOwned()
 		switch {
 		case p.Mode == types.AnyView || p.Mode == types.AnyViewOrVec:
-			e.Args[i] = l.asView(l.expr(a))
+			e.Args[i] = l.stage(n, a, l.asView(l.expr(a)), &pre)
 		case owned && a.Kind == check.Temp:
 			// It is read in place: the code generator must see the local.
 			// Such arguments come first, so nothing is reordered.
 			pre = append(pre, l.stmt(a))
 			e.Args[i] = l.get(l.local(a.Var))
-		default:
+		case a.Kind == check.Use && owned && (p.Mode == types.InPlace):
+			// Read last, so it does not wait.
 			e.Args[i] = l.expr(a)
+		default:
+			e.Args[i] = l.stage(n, a, l.expr(a), &pre)
 		}
 	}
 	if len(pre) == 0 {
@@ -155,6 +158,9 @@ func unwrapOr(l *fn, n *check.Node) *ir.Expr {
 	c := l.copied(n.Args[0])
 	d := n.Args[1]
 	items := c.pre
+	if n.Staged {
+		l.declare(c.id)
+	}
 	var other *ir.Expr
 	switch {
 	case n.Head.Params[1].Mode == types.Lazy, d.Kind == check.Use && d.Type.IsOwned():
@@ -167,7 +173,13 @@ func unwrapOr(l *fn, n *check.Node) *ir.Expr {
 		items = append(items, o.pre...)
 		other = l.get(o.id)
 	}
-	return l.seq(n.Type, append(items, l.cond(l.field(c.id, 0), l.payload(n.Type, c.id), other, n.Type)))
+	id := c.id
+	if n.Staged {
+		// It was dropped by whatever left; now it is taken for good.
+		id = l.temp(l.out.Locals[c.id].Type)
+		items = append(items, l.setTo(id, l.take(c.id)))
+	}
+	return l.seq(n.Type, append(items, l.cond(l.field(id, 0), l.payload(n.Type, id), other, n.Type)))
 }
 
 // address is the address that is the first word of an owner or view.
@@ -255,9 +267,7 @@ func lowered(name string) lowering {
 	case "__internal.bytes.drop_v1":
 		return func(l *fn, n *check.Node) *ir.Expr {
 			o := l.operand(n.Args[0])
-			d := l.new(ir.OpDrop, types.Invalid)
-			d.Local = o.id
-			o.pre = append(o.pre, d)
+			o.pre = append(o.pre, l.drop(o.id))
 			return l.with(o, l.int(0))
 		}
 	case "__internal.result_bytes.unwrap_ok_v1":
@@ -291,9 +301,7 @@ func (l *fn) cast(n *check.Node) *ir.Expr {
 	switch n.Head.Name {
 	case "std.brand.cast_bytes_v1":
 		ok = l.pack(n.Type, l.int(1), l.field(v.id, 0), l.field(v.id, 1))
-		d := l.new(ir.OpDrop, types.Invalid)
-		d.Local = v.id
-		fail = l.seq(n.Type, l.args(d, fail))
+		fail = l.seq(n.Type, l.args(l.drop(v.id), fail))
 	case "std.brand.cast_view_copy_v1":
 		ok = l.tagged(n.Type, 1, l.toBytes(n, l.get(v.id)))
 	default:

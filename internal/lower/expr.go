@@ -73,7 +73,7 @@ func (l *fn) stmt(n *check.Node) *ir.Expr {
 	case check.Temp, check.Let:
 		v := l.expr(n.Args[0])
 		s := l.setTo(l.local(n.Var), v)
-		l.declare(n.Var)
+		l.declare(l.local(n.Var))
 		if n.Stmt {
 			s.Fuel += uint32(n.Fuel)
 		}
@@ -112,9 +112,7 @@ func (l *fn) set(n *check.Node) *ir.Expr {
 		return l.setTo(id, v)
 	}
 	r := l.temp(v.Type)
-	drop := l.new(ir.OpDrop, types.Invalid)
-	drop.Local = id
-	return l.seq(types.Invalid, l.args(l.setTo(r, v), drop, l.setTo(id, l.take(r))))
+	return l.seq(types.Invalid, l.args(l.setTo(r, v), l.drop(id), l.setTo(id, l.take(r))))
 }
 
 // takes reports whether evaluating v certainly leaves local id zero: its value
@@ -208,14 +206,31 @@ func (l *fn) call(n *check.Node) *ir.Expr {
 	e := l.new(ir.OpCall, n.Type)
 	e.Func = ir.FuncID(n.Fn.ID)
 	e.Args = make([]*ir.Expr, len(n.Args))
+	var pre []*ir.Expr
 	for i, a := range n.Args {
 		v := l.expr(a)
 		if n.Fn.Params[i].Type == types.BytesView {
 			v = l.asView(v)
 		}
-		e.Args[i] = v
+		e.Args[i] = l.stage(n, a, v, &pre)
 	}
-	return e
+	if pre == nil {
+		return e
+	}
+	return l.seq(n.Type, append(pre, e))
+}
+
+// stage is the argument v, evaluated before the call that needs it when a
+// later argument may leave the function: then it waits in a local of the
+// scope, which is dropped on the way out.
+func (l *fn) stage(call, a *check.Node, v *ir.Expr, pre *[]*ir.Expr) *ir.Expr {
+	if !call.Staged || a.Kind == check.Place {
+		return v
+	}
+	t := l.temp(v.Type)
+	*pre = append(*pre, l.setTo(t, v))
+	l.declare(t)
+	return l.take(t)
 }
 
 // addrOf lowers the address of a variable.

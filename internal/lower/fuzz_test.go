@@ -29,7 +29,9 @@ type generator struct {
 	funcs []genFunc
 	size  int
 	loops int
-	n     int
+	// result is that of the function being written.
+	result types.Type
+	n      int
 }
 
 type genVar struct {
@@ -92,7 +94,21 @@ func (g *generator) expr(t types.Type, depth int) string {
 			return `["` + op + `",` + g.expr(t, depth-1) + `,` + g.expr(t, depth-1) + `]`
 		}
 	}
+	if g.pick(4) == 0 {
+		if s := g.try(t, depth); s != "" {
+			return s
+		}
+	}
 	return g.head(t, depth)
+}
+
+// try is the payload t of a result, "" where the function cannot fail.
+func (g *generator) try(t types.Type, depth int) string {
+	from := map[types.Type]types.Type{types.I32: types.ResultI32, types.Bytes: types.ResultBytes, types.BytesView: types.ResultBytesView}[t]
+	if from == types.Invalid || g.result != types.ResultI32 && g.result != from && !(t == types.I32 && g.result == types.ResultBytes) {
+		return ""
+	}
+	return `["try",` + g.expr(from, depth-1) + `]`
 }
 
 // head is a builtin with result t.
@@ -182,7 +198,9 @@ func (g *generator) block(t types.Type, depth int) string {
 
 func (g *generator) stmt(depth int) string {
 	g.size--
-	switch g.pick(8) {
+	switch g.pick(9) {
+	case 8:
+		return `["if",` + g.expr(types.I32, depth-1) + `,["return",` + g.expr(g.result, depth-1) + `],0]`
 	case 0, 1, 2:
 		t := genTypes[g.pick(len(genTypes))]
 		e := g.expr(t, depth-1)
@@ -225,7 +243,7 @@ func randomProgram(seed uint64, size int) string {
 	decls := `{"kind":"defn","name":"main.validate","params":[{"name":"v","ty":"bytes_view"}],"result":"result_i32","body":["result_i32.ok",["view.len","v"]]}`
 	for i := range g.pick(4) {
 		f := genFunc{name: fmt.Sprintf("main.f%d", i), result: genTypes[g.pick(len(genTypes))]}
-		g.vars = nil
+		g.vars, g.result = nil, f.result
 		ps := ""
 		for j := range g.pick(4) {
 			t := genTypes[g.pick(len(genTypes))]
@@ -248,7 +266,7 @@ func randomProgram(seed uint64, size int) string {
 		decls += `,{"kind":"defn","name":"` + f.name + `",` + clause + `"params":[` + ps + `],"result":"` + f.result.Token() + `","body":` + body + `}`
 		g.funcs = append(g.funcs, f)
 	}
-	g.vars = nil
+	g.vars, g.result = nil, types.Bytes
 	return `{"schema_version":"x07.x07ast@0.5.0","kind":"entry","module_id":"main","imports":[],"decls":[` + decls +
 		`],"solve":` + g.block(types.Bytes, 7) + `}`
 }

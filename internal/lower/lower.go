@@ -52,13 +52,13 @@ type fn struct {
 	// exit is the label of the common exit, 0 while nothing jumps to it;
 	// atExit are the variables that it drops.
 	exit   ir.LabelID
-	atExit []*check.Var
+	atExit []ir.LocalID
 	result ir.LocalID // value on its way through the common exit
 }
 
 // scope is an open Block.
 type scope struct {
-	declared []*check.Var // owned variables that hold something by now
+	declared []ir.LocalID // owned locals that hold something by now
 	marked   int          // how many of them atExit already has
 }
 
@@ -81,7 +81,7 @@ func (l *fn) function() *ir.Func {
 	exits := len(l.src.Exit) > 0
 	l.open()
 	for _, p := range l.src.Params {
-		l.declare(p)
+		l.declare(l.local(p))
 	}
 	var body []*ir.Expr
 	for _, c := range l.src.Entry {
@@ -130,22 +130,24 @@ func (l *fn) finish(body []*ir.Expr, value *ir.Expr, vars []*check.Var) []*ir.Ex
 	if len(vars) == 0 || value.Type == types.Never {
 		return append(body, value)
 	}
+	ids := make([]ir.LocalID, len(vars))
+	for i, v := range vars {
+		ids[i] = l.local(v)
+	}
 	if value.Type == types.Invalid {
-		return append(append(body, value), l.drops(vars)...)
+		return append(append(body, value), l.drops(ids)...)
 	}
 	r := l.temp(value.Type)
 	body = append(body, l.setTo(r, value))
-	body = append(body, l.drops(vars)...)
+	body = append(body, l.drops(ids)...)
 	return append(body, l.take(r))
 }
 
-// drops frees variables in reverse order.
-func (l *fn) drops(vars []*check.Var) []*ir.Expr {
-	out := make([]*ir.Expr, 0, len(vars))
-	for i := len(vars) - 1; i >= 0; i-- {
-		d := l.new(ir.OpDrop, types.Invalid)
-		d.Local = l.local(vars[i])
-		out = append(out, d)
+// drops frees locals in reverse order.
+func (l *fn) drops(ids []ir.LocalID) []*ir.Expr {
+	out := make([]*ir.Expr, 0, len(ids))
+	for i := len(ids) - 1; i >= 0; i-- {
+		out = append(out, l.drop(ids[i]))
 	}
 	return out
 }
@@ -158,11 +160,11 @@ func (l *fn) close() {
 	l.scopes = l.scopes[:len(l.scopes)-1]
 }
 
-// declare notes that v now lives in the current scope.
-func (l *fn) declare(v *check.Var) {
-	if v.Type.IsOwned() {
+// declare notes that a local now lives in the current scope.
+func (l *fn) declare(id ir.LocalID) {
+	if l.out.Locals[id].Type.IsOwned() {
 		s := &l.scopes[len(l.scopes)-1]
-		s.declared = append(s.declared, v)
+		s.declared = append(s.declared, id)
 		l.live++
 	}
 }
