@@ -100,7 +100,7 @@ func (f *docFlags) answer() (*docAnswer, error) {
 		return nil, &docFailure{"X07-DOC-QUERY-0001", "the query is empty: expected a module, a function, a builtin or a package"}
 	}
 	if f.builtin {
-		for _, find := range []func(string) (*docAnswer, error){builtinHead, libraryModule, librarySymbol} {
+		for _, find := range []func(string) (*docAnswer, error){formDoc, builtinHead, libraryModule, librarySymbol} {
 			if a, err := find(q); a != nil || err != nil {
 				return a, err
 			}
@@ -114,7 +114,7 @@ func (f *docFlags) answer() (*docAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, find := range []func(string) (*docAnswer, error){places.module, places.symbol, libraryModule, librarySymbol, packages.find, builtinHead} {
+	for _, find := range []func(string) (*docAnswer, error){places.module, places.symbol, libraryModule, librarySymbol, packages.find, formDoc, builtinHead} {
 		if a, err := find(q); a != nil || err != nil {
 			return a, err
 		}
@@ -129,6 +129,9 @@ func (f *docFlags) suggestions() []any {
 		if len(out) < 50 && (strings.Contains(name, f.query) || strings.HasPrefix(f.query, name)) {
 			out = append(out, map[string]any{"query": name, "kind": kind})
 		}
+	}
+	for _, form := range coreForms {
+		add(form.name, "builtin_form")
 	}
 	for _, b := range types.Builtins() {
 		if !b.Internal {

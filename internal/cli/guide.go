@@ -26,6 +26,10 @@ func guideCommand(s streams, g *global) *cobra.Command {
 func guide() string {
 	var b strings.Builder
 	b.WriteString(guideText)
+	b.WriteString("\n## Core forms\n\n")
+	for _, f := range coreForms {
+		fmt.Fprintf(&b, "- `%s`: %s.\n", f.shape, f.doc)
+	}
 	b.WriteString("\n## Builtins\n\nA head that is none of the core forms above is one of these, or a function.\n")
 	family := ""
 	for _, bi := range types.Builtins() {
@@ -38,7 +42,7 @@ func guide() string {
 		}
 		fmt.Fprintf(&b, "- `%s`", builtinSignature(bi))
 		if bi.Doc != "" {
-			fmt.Fprintf(&b, ": %s", bi.Doc)
+			fmt.Fprintf(&b, ": %s.", strings.TrimSuffix(bi.Doc, "."))
 		}
 		if len(bi.Traps) > 0 {
 			fmt.Fprintf(&b, " Traps: `%s`.", strings.Join(bi.Traps, "`, `"))
@@ -122,13 +126,6 @@ Run it: ` + "`printf hello | x07 run --raw --program cat.x07.json --stdin`" + `.
 
 - An integer is an ` + "`i32`" + `. A string is the name of a local. A list is ` + "`[HEAD, ARG, …]`" + `.
 - Text: ` + "`[\"bytes.lit\",\"any text\"]`" + ` is ` + "`bytes`" + `.
-- Core forms:
-  - ` + "`[\"begin\", e1, …, en]`" + ` evaluates in order and gives the last.
-  - ` + "`[\"let\",\"x\",e]`" + ` binds in the enclosing ` + "`begin`" + `; ` + "`[\"set\",\"x\",e]`" + ` assigns.
-  - ` + "`[\"if\",cond,then,else]`" + `: zero is false. Both branches have one type.
-  - ` + "`[\"for\",\"i\",start,end,body]`" + ` counts from start up to end, end excluded.
-  - ` + "`[\"return\",e]`" + ` leaves the function; ` + "`[\"try\",e]`" + ` unwraps a result or returns its error.
-  - ` + "`[\"unsafe\", …]`" + ` permits raw pointers inside the program's own memory.
 - Comparisons are signed (` + "`<`" + `) or unsigned (` + "`<u`" + `) and give 0 or 1. Arithmetic wraps.
 
 ## Types and ownership
