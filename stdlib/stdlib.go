@@ -4,7 +4,8 @@
 //
 // The files are in the canonical form and are the source: edit them, then run
 // "x07 fmt". What a module or an exported function does is said in its "meta"
-// object, as "doc" and as "docs" by function name; ModuleDoc reads it.
+// object, as "doc" and as "docs" by function name; ModuleDoc reads it. What only
+// those who change a module need to know is in its "notes".
 package stdlib
 
 import (

@@ -104,6 +104,31 @@ func TestTheExportedSignaturesAreThePublishedOnes(t *testing.T) {
 	}
 }
 
+// Modules cannot share functions that they do not export, so some helpers exist
+// twice; they must not drift apart.
+func TestHelpersThatExistTwiceAreTheSame(t *testing.T) {
+	for _, pair := range [][3]string{
+		{"std.map", "std.set", "add_row row_cmp merge_rows sort_rows"},
+		{"std.hash_map", "std.hash_set", "min_u merge_words sort_words"},
+	} {
+		texts := [2]map[string]string{}
+		for i := range 2 {
+			texts[i] = map[string]string{}
+			f, _ := parse(t, pair[i])
+			for _, d := range f.Decls {
+				one := ast.Format(&ast.File{Kind: "module", Decls: []*ast.Decl{d}})
+				text := strings.ReplaceAll(string(one), `"`+pair[i]+`.`, `"`)
+				texts[i][strings.TrimPrefix(d.Name, pair[i]+".")] = text
+			}
+		}
+		for _, name := range strings.Fields(pair[2]) {
+			if a, b := texts[0][name], texts[1][name]; a == "" || a != b {
+				t.Errorf("%s of %s and %s differ:\n%s\n%s", name, pair[0], pair[1], a, b)
+			}
+		}
+	}
+}
+
 func signature(d *ast.Decl) string {
 	var b strings.Builder
 	if d.Kind == ast.Defasync {
