@@ -98,14 +98,12 @@ const rootCapabilities = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE |
 
 // dropPrivileges gives up capabilities and the way to regain them, on every
 // thread of this process. runsc executes itself again for that; here the Go
-// runtime applies the system calls to all threads.
+// runtime applies the system call to all threads.
+//
+// no_new_privs needs no call of its own: x07 sets it before it executes this
+// program where it can, and the seccomp filter's installation sets it on every
+// thread in any case. Ambient capabilities go with the permitted ones.
 func dropPrivileges() error {
-	if err := allThreads("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
-		return err
-	}
-	if err := allThreads("clear ambient capabilities", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL); err != nil {
-		return err
-	}
 	var keep uint64
 	if os.Geteuid() == 0 {
 		keep = rootCapabilities
@@ -120,9 +118,9 @@ func dropPrivileges() error {
 	defer pin.Unpin()
 	pin.Pin(header)
 	pin.Pin(data)
-	if err := allThreads("drop capabilities", unix.SYS_CAPSET,
-		uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data))); err != nil {
-		return err
+	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET,
+		uintptr(unsafe.Pointer(header)), uintptr(unsafe.Pointer(data)), 0); errno != 0 {
+		return fmt.Errorf("drop capabilities: %w", errno)
 	}
 	// No core file of the guest kernel: it would hold the guest's memory.
 	none := unix.Rlimit{}
@@ -140,12 +138,5 @@ func dropPrivileges() error {
 	}
 	// The guest kernel has applied the guest's umask already.
 	unix.Umask(0)
-	return nil
-}
-
-func allThreads(what string, trap, a1, a2 uintptr) error {
-	if _, _, errno := syscall.AllThreadsSyscall6(trap, a1, a2, 0, 0, 0, 0); errno != 0 {
-		return fmt.Errorf("%s: %w", what, errno)
-	}
 	return nil
 }
