@@ -243,7 +243,12 @@ func (r *run) start() Result {
 	if n := uint64(len(r.cfg.Input)); n > 0 {
 		capacity -= max(32, 16+(n+15)&^15)
 	}
-	r.call = Call{Ctx: r.ctx, Env: r.cfg.Env, memory: r.view}
+	ctx, cancel := r.ctx, context.CancelFunc(func() {})
+	if d := r.cfg.Deadline; !d.IsZero() {
+		ctx, cancel = context.WithDeadline(ctx, d)
+	}
+	defer cancel()
+	r.call = Call{Ctx: ctx, Env: r.cfg.Env, memory: r.view}
 	unlock := r.fuel.begin(r)
 	defer unlock()
 	started := time.Now()

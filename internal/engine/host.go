@@ -22,6 +22,8 @@ type HostTable map[string]HostFunc
 // the caller after the function has returned; the function keeps no reference
 // to argument bytes, which are only valid during the call.
 type Call struct {
+	// Ctx ends with the run: when its deadline passes or it is cancelled. A
+	// function that waits must stop waiting then.
 	Ctx context.Context
 	// Env is what the embedder attached to this run (the OS world's state).
 	Env any

@@ -85,6 +85,10 @@ func (r *run) host(h HostFunc, args, results []uint64) {
 	c := &r.call
 	c.words, c.arg, c.status, c.pending = args, 0, [2]uint32{}, nil
 	h(c)
+	if c.Ctx.Err() != nil {
+		// Whatever it waited for, the run is over.
+		r.checkLimits(c.site())
+	}
 	for i := range results {
 		results[i] = uint64(c.status[i])
 	}
