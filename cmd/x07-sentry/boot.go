@@ -132,6 +132,9 @@ func (s *sentry) run() (int, error) {
 	if b.Limits.MemBytes > 0 {
 		go g.watchMemory()
 	}
+	if b.Limits.WallMs > 0 {
+		go g.watchWall()
+	}
 	if b.Limits.CPUms > 0 {
 		go g.watchCPU()
 	}

@@ -73,6 +73,15 @@ func (g *guard) watchCPU() {
 	}
 }
 
+// wallGrace is how long after the deadline the guard takes over from x07.
+const wallGrace = time.Second
+
+// watchWall never returns.
+func (g *guard) watchWall() {
+	time.Sleep(time.Duration(g.limits.WallMs)*time.Millisecond + wallGrace)
+	g.end("wall_ms")
+}
+
 // end reports the limit and ends this process, and with it the pid namespace.
 func (g *guard) end(limit string) {
 	g.status.send(wire.Status{Event: wire.EventLimit, Limit: limit})

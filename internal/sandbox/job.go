@@ -200,9 +200,10 @@ func ContainerID(runID string) (string, error) {
 
 // Start starts the job's guest and keeps its deadline: at Times.Soft the guest is
 // asked to end, at Times.Hard it is killed. When ctx ends first, the guest is
-// stopped the same way, with the same grace. Start fills Spec.ID and Spec.JobDir.
+// stopped the same way, with the same grace. Start fills Spec.ID, Spec.JobDir and
+// Spec.Limits.Wall.
 func (j *Job) Start(ctx context.Context, b Backend, spec Spec) (Guest, error) {
-	spec.ID, spec.JobDir = j.ID, j.Dir
+	spec.ID, spec.JobDir, spec.Limits.Wall = j.ID, j.Dir, time.Until(j.Times.Hard)
 	startCtx, cancel := context.WithDeadline(ctx, j.Times.Hard)
 	defer cancel()
 	g, err := b.Start(startCtx, spec)

@@ -135,7 +135,7 @@ type Limits struct {
 	// CPU is processor time of the whole guest.
 	CPU time.Duration
 	// Wall is the time from the guest's start to its hard kill. Job.Start enforces
-	// it; backends need not.
+	// it; a backend that can also does, a little later, in case x07 is stopped.
 	Wall time.Duration
 	// MemBytes caps the memory of the whole guest, private file systems included.
 	// It is a hard cap on everything inside, the runner too: callers add

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -261,6 +262,22 @@ func TestNoFileOnTheHostGetsSetIDBits(t *testing.T) {
 	os.WriteFile(filepath.Join(dir, "plain"), nil, 0o600)
 	if out, st := do(t, spec, "chmod", "/x07/work/plain", "755"); st.Code != 0 {
 		t.Errorf("a plain chmod failed: %q", out)
+	}
+}
+
+func TestAGuestSeesNoProcessButItsOwn(t *testing.T) {
+	out, _ := do(t, sandbox.Spec{}, "processes")
+	if out != "1\n" {
+		t.Errorf("processes: got %q", out)
+	}
+	for _, deed := range []string{"kill", "ptrace"} {
+		if out, st := do(t, sandbox.Spec{}, deed, strconv.Itoa(os.Getpid())); st.Code == 0 {
+			t.Errorf("%s of this process succeeded: %q", deed, out)
+		}
+	}
+	t.Setenv("X07_TEST_SECRET", "host")
+	if out, _ := do(t, sandbox.Spec{}, "read", "/proc/1/environ"); strings.Contains(out, "SECRET") {
+		t.Errorf("the environment of process 1: got %q", out)
 	}
 }
 

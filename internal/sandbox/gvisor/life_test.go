@@ -238,3 +238,15 @@ func TestTheDeadlineEndsAGuestThatDoesNot(t *testing.T) {
 	}
 	waitForNoProcess(t)
 }
+
+// A stopped x07 keeps no deadline; the guest kernel then does.
+func TestAGuestDoesNotOutliveAStoppedOwnerForLong(t *testing.T) {
+	begin := time.Now()
+	_, st := do(t, sandbox.Spec{Limits: sandbox.Limits{Wall: 100 * time.Millisecond}}, "stubborn")
+	if st.Limit != "limits.wall_ms" || st.Code != 137 {
+		t.Errorf("got %+v", st)
+	}
+	if d := time.Since(begin); d > 4*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}

@@ -227,6 +227,7 @@ func bootDocument(spec sandbox.Spec, opts Options, boundary wire.Boundary) (*wir
 		Env:      append([]string{}, spec.Env...),
 		Dir:      dir,
 		Limits: wire.Limits{
+			WallMs:    spec.Limits.Wall.Milliseconds(),
 			CPUms:     spec.Limits.CPU.Milliseconds(),
 			MemBytes:  spec.Limits.MemBytes,
 			FDs:       spec.Limits.FDs,

@@ -98,6 +98,10 @@ type Mount struct {
 
 // Limits are the resource limits of one guest. Zero means no limit.
 type Limits struct {
+	// WallMs is the time from here to the end of the guest, milliseconds. x07 keeps
+	// the deadline; the guest kernel ends a little later by itself, should x07 be
+	// unable to, because it is stopped for example.
+	WallMs int64 `json:"wall_ms"`
 	// CPUms is processor time of all guest processes together, milliseconds.
 	CPUms int64 `json:"cpu_ms"`
 	// MemBytes is the memory of all guest processes and of /tmp together.
@@ -117,7 +121,7 @@ const (
 	// EventExited: the first guest process has ended; Code or Signal is set.
 	EventExited = "exited"
 	// EventLimit: a limit was reached and the guest is being killed; Limit names
-	// the field of Limits ("mem_bytes", "cpu_ms").
+	// the field of Limits ("mem_bytes", "cpu_ms", "wall_ms").
 	EventLimit = "limit"
 	// EventFailed: the sandbox could not be built; Error says why.
 	EventFailed = "failed"

@@ -68,9 +68,18 @@ var deeds = map[string]func(args []string) error{
 		time.Sleep(time.Hour)
 		return nil
 	},
-	"pipes":   fillPipes,
-	"race":    race,
-	"work":    work,
+	"pipes": fillPipes,
+	"race":  race,
+	"work":  work,
+	"processes": func([]string) error {
+		entries, err := os.ReadDir("/proc")
+		for _, e := range entries {
+			if _, err := strconv.Atoi(e.Name()); err == nil {
+				fmt.Println(e.Name())
+			}
+		}
+		return err
+	},
 	"fork":    fork,
 	"threads": threads,
 	"files":   files,
