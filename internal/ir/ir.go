@@ -80,7 +80,7 @@ const (
 	OpDrop // free what Local owns and make it the zero value; Local is of an owned type
 
 	// Structure.
-	OpSeq     // evaluate Args in order; value is the last one's (Type Invalid: no value)
+	OpSeq     // evaluate Args in order; value is the last one's (Type Invalid: no value); no other Arg has one
 	OpDo      // evaluate Args[0] for effect and discard its words (they own nothing)
 	OpIf      // Args[0] condition; Args[1], Args[2] branches of type Type, Invalid, or Never
 	OpFor     // Local = Args[0]; end = Args[1] evaluated once; while Local <u end { Args[2]; Local = Local + 1 }
@@ -91,10 +91,10 @@ const (
 	// Computation.
 	OpBin     // Bin of Args[0], Args[1]
 	OpCall    // call of Func with Args; owned arguments are moved in
-	OpBuiltin // Builtin of Args, flattened as its signature says
+	OpBuiltin // Builtin of Args, flattened as its signature says; Imm 1: the index is proven in bounds
 
 	// Conversions that cost nothing at run time.
-	OpAsView // Args[0] (Bytes, VecU8 or BytesView, usually OpGet) seen as BytesView
+	OpAsView // Args[0] (BytesView, or OpGet of Bytes or VecU8) seen as BytesView
 	OpField  // word Imm of Args[0], as I32
 	OpPack   // Args are I32 words, Type says what they form
 
