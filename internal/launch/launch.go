@@ -57,8 +57,8 @@ type Job struct {
 	Fuel, MaxMemoryBytes, MaxOutputBytes uint64
 	// Audit receives records of every effect; nil records only denials.
 	Audit *policy.Audit
-	// Accept serves the streams that the guest opens for network operations;
-	// nil refuses them. See broker.Job.
+	// Accept serves the streams that the guest opens for network operations; nil
+	// is the host's network, as far as the policy allows it. See broker.Job.
 	Accept func(context.Context, net.Conn)
 	// StateRoot is where the job keeps its directory; see sandbox.StateRoot.
 	StateRoot string
@@ -98,15 +98,22 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 	if err != nil {
 		return nil, &Error{fmt.Errorf("start the guest: %w", err)}
 	}
+	request := j.request(job.ID, spec)
+	accept := j.Accept
+	if accept == nil {
+		// The gate on this side decides; what the guest decided counts for nothing.
+		gate := policy.FromPolicy(j.Policy, policy.Options{WorkDir: request.Root})
+		accept = broker.Network(broker.NetConfig{Gate: gate, Audit: j.Audit})
+	}
 	out, err := broker.Run(ctx, g.Stream(), broker.Job{
-		Request:  j.request(job.ID, spec),
+		Request:  request,
 		Artifact: j.Artifact,
 		Input:    j.Input,
 		Stdin:    j.Stdin,
 		Stdout:   j.Stdout,
 		Stderr:   j.Stderr,
 		Audit:    j.Audit,
-		Accept:   j.Accept,
+		Accept:   accept,
 	})
 	if errors.Is(err, broker.ErrGuestDied) {
 		// The stream ends a moment before the guest does. Killing it in between
