@@ -125,7 +125,7 @@ func (s *sentry) run() (int, error) {
 
 	// Garbage counts as the guest's memory, so from here on little is kept.
 	debug.SetGCPercent(100)
-	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), heap: heapBytes(), control: control.client, id: b.ID}
+	g := &guard{limits: b.Limits, status: status, memory: memoryFiles(before), control: control.client, id: b.ID}
 	if len(g.memory) == 0 {
 		return 0, errors.New("build guest kernel: its memory file was not found, so its memory cannot be limited")
 	}
@@ -189,7 +189,7 @@ func guestSpec(b *wire.Boot) *specs.Spec {
 		Hostname: "x07",
 		Root:     &specs.Root{Path: "/", Readonly: true},
 		Process: &specs.Process{
-			User:            specs.User{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())},
+			User:            guestUser(),
 			Args:            b.Args,
 			Env:             b.Env,
 			Cwd:             b.Dir,
@@ -216,6 +216,24 @@ func guestSpec(b *wire.Boot) *specs.Spec {
 		})
 	}
 	return spec
+}
+
+// guestUser is the user of the guest's processes: the one who runs x07, under the
+// same numbers. Groups that this namespace does not know all read as one number,
+// and so do files that belong to them; the guest kernel then lets pass what the
+// host's kernel decides.
+func guestUser() specs.User {
+	user := specs.User{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+	groups, err := os.Getgroups()
+	if err != nil {
+		return user
+	}
+	for _, g := range groups {
+		if !slices.Contains(user.AdditionalGids, uint32(g)) {
+			user.AdditionalGids = append(user.AdditionalGids, uint32(g))
+		}
+	}
+	return user
 }
 
 // rootGuestCapabilities let the programs of root use files of other users below

@@ -22,9 +22,6 @@ type guard struct {
 	// memory are the files that hold the guest's memory: that of its processes and
 	// of its private file systems. Their allocated blocks are its exact size.
 	memory []int
-	// heap is the guest kernel's own memory before the guest ran. What it grows by
-	// (pipe and socket buffers, file tables) is the guest's doing and counts.
-	heap int64
 	// control asks the guest kernel for processor time.
 	control *urpc.Client
 	id      string
@@ -37,6 +34,10 @@ const (
 	minPoll  = 2 * time.Millisecond
 	maxPoll  = 100 * time.Millisecond
 	fillRate = 4 << 30
+	// kernelHeap is what the guest kernel needs for itself. What its heap grows by
+	// beyond that (pipe buffers, file tables, garbage) is the guest's doing and
+	// counts.
+	kernelHeap = 16 << 20
 	// cpuPoll is the time between two looks at the processor time.
 	cpuPoll = 50 * time.Millisecond
 )
@@ -90,7 +91,7 @@ func (g *guard) end(limit string) {
 
 // used returns the bytes that the guest holds.
 func (g *guard) used() int64 {
-	total := max(heapBytes()-g.heap, 0)
+	total := max(heapBytes()-kernelHeap, 0)
 	for _, fd := range g.memory {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err == nil {

@@ -174,19 +174,21 @@ func TestAnOrdinaryUserCanRunGuests(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("every other test runs as an ordinary user already")
 	}
-	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
+	// Not 65534: that is also how the ids of all others read in his namespace.
+	const user, group = 60001, 4242
+	ordinary := &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{user, group}}
 	mine, roots := t.TempDir(), t.TempDir()
 	for path := mine; path != "/"; path = filepath.Dir(path) {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o005 != 0o005 && strings.Contains(path, "Test") {
 			os.Chmod(path, 0o755)
 		}
 	}
-	os.Chown(mine, 65534, 65534)
+	os.Chown(mine, user, user)
 	os.WriteFile(filepath.Join(roots, "secret"), []byte("root's"), 0o600)
 	os.Chmod(roots, 0o700)
 	work := filepath.Join(mine, "work")
 	os.Mkdir(work, 0o755)
-	os.Chown(work, 65534, 65534)
+	os.Chown(work, user, user)
 	state := filepath.Join(mine, "state")
 
 	run := func(mount, deed string) string {
@@ -194,22 +196,30 @@ func TestAnOrdinaryUserCanRunGuests(t *testing.T) {
 		cmd := ownerCommand(t, state, deed)
 		cmd.Dir = "/"
 		cmd.Env = append(cmd.Env, "X07_TEST_MOUNT="+mount)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: nobody}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: ordinary}
 		out, _ := cmd.Output()
 		return string(out)
 	}
-	if out := run(work, "id"); !strings.Contains(out, "guest: 65534 65534 1 0\n") || !strings.Contains(out, "code 0\n") {
+	if out := run(work, "id"); !strings.Contains(out, "guest: 60001 60001 1 0\n") || !strings.Contains(out, "code 0\n") {
 		t.Errorf("id: got %q", out)
 	}
 	if out := run(work, "write /x07/work/file hello"); !strings.Contains(out, "code 0\n") {
 		t.Errorf("write: got %q", out)
 	}
 	info, err := os.Stat(filepath.Join(work, "file"))
-	if err != nil || info.Sys().(*syscall.Stat_t).Uid != 65534 {
+	if err != nil || info.Sys().(*syscall.Stat_t).Uid != user {
 		t.Errorf("the file a guest wrote does not belong to its user: %v, %v", info, err)
 	}
 	if out := run(roots, "read /x07/work/secret"); strings.Contains(out, "root's") || strings.Contains(out, "code 0\n") {
 		t.Errorf("read of root's file: got %q", out)
+	}
+	// What is his by a supplementary group is his in a guest too.
+	shared := filepath.Join(work, "shared")
+	os.WriteFile(shared, []byte("group's"), 0o060)
+	os.Chown(shared, 0, group)
+	os.Chmod(shared, 0o060)
+	if out := run(work, "read /x07/work/shared"); !strings.Contains(out, "group's") && !strings.Contains(out, "code 0\n") {
+		t.Errorf("read of the group's file: got %q", out)
 	}
 	if left, err := os.ReadDir(state); err != nil || len(left) != 0 {
 		t.Errorf("job directories left: %v, %v", left, err)
