@@ -72,7 +72,7 @@ func (pl *planner) of(id ir.FuncID) *plan {
 				p.before[a.at] += a.n
 			}
 		}
-		only := len(p.atCall) == 0 && (len(p.before) == 0 || len(p.before) == 1 && p.before[body] == entry.n)
+		only := len(p.atCall) == 0 && (len(p.before) == 0 || len(p.before) == 1 && entry.n > 0 && p.before[body] == entry.n)
 		if r.fixed && only && entry.n < maxFixedCost {
 			p.fixed, p.cost, p.before = true, entry.n, nil
 		} else {
@@ -124,7 +124,8 @@ func (r *region) start(at *ir.Expr, atCall bool) *acc {
 }
 
 // walk adds the cost of e to the region cur and returns the region that goes
-// on after e: nil when e may leave, so that the next node starts a new one.
+// on after e: cur itself when e certainly ends where it began, nil when the
+// next node has to start a new one.
 func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 	if cur == nil {
 		cur = r.start(e, false)
@@ -135,13 +136,12 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		c := r.walk(e.Args[0], cur)
 		a, b := r.start(e.Args[1], false), r.start(e.Args[2], false)
 		ea, eb := r.walk(e.Args[1], a), r.walk(e.Args[2], b)
-		if c == nil || ea == nil || eb == nil {
-			if c != nil {
-				share(c, a, b)
-			}
-			return nil
+		if c != nil {
+			share(c, a, b)
 		}
-		share(c, a, b)
+		if ea != a || eb != b {
+			return nil // one of them may leave in the middle
+		}
 		return c
 	case ir.OpFor:
 		c := r.seq(e.Args[:2], cur)
@@ -150,14 +150,14 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 		body := r.start(e.Args[2], false)
 		end := r.walk(e.Args[2], body)
 		if r.fixed && !assigns(e.Args[2], e.Local) {
-			if c != nil && end != nil && r.payOnce(e, c, body, r.accs[before:]) {
+			if c != nil && end == body && r.payOnce(e, c, body, r.accs[before:]) {
 				r.fixed, r.calls = fixed, calls
 				return c
 			}
 			r.payAhead(e, body, r.accs[before:])
 		}
 		r.fixed, r.calls = false, r.calls || calls
-		if end == nil {
+		if end != body {
 			return nil
 		}
 		return c
@@ -179,16 +179,17 @@ func (r *region) walk(e *ir.Expr, cur *acc) *acc {
 			}
 		}
 		r.targets = kept
-		if c == nil && len(kept) == before {
+		if c == cur || len(kept) == before {
 			return cur
 		}
-		return c
+		// A region that began inside is passed over by a break to here.
+		return nil
 	case ir.OpBudget:
 		if b, ok := e.Extra.(*ir.Budget); ok && scopeIsFree(r.pl, e.Args[0], b) {
 			return r.walk(e.Args[0], cur)
 		}
 		r.fixed, r.calls = false, true
-		if r.walk(e.Args[0], r.start(e.Args[0], false)) == nil {
+		if in := r.start(e.Args[0], false); r.walk(e.Args[0], in) != in {
 			return nil
 		}
 		return cur

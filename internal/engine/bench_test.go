@@ -64,3 +64,18 @@ func BenchmarkKernels(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStart is a whole run of echo, machine code in the cache.
+func BenchmarkStart(b *testing.B) {
+	a := compile(b, echo)
+	for name, dir := range map[string]string{"cold": "", "warm": b.TempDir()} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				r := engine.Run(context.Background(), a, engine.Config{Input: []byte("hello"), CacheDir: dir})
+				if r.Err != nil || string(r.Output) != "hello" {
+					b.Fatal(r.Err, r.Trap)
+				}
+			}
+		})
+	}
+}

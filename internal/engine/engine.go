@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -50,7 +51,8 @@ type Config struct {
 	// for this processor; then nothing is compiled and CacheDir is not looked at.
 	// Whoever sets it vouches for it: it runs with the rights of the process.
 	Code []byte
-	// Workers is how many threads may compile a module that is not cached.
+	// Workers is how many threads may compile a module that is not cached; 0
+	// leaves it to the engine.
 	Workers int
 }
 
@@ -169,8 +171,12 @@ func (r *run) prepare() error {
 		rc = rc.WithCompilationCache(c)
 	}
 	ctx := experimental.WithMemoryAllocator(r.ctx, experimental.MemoryAllocatorFunc(allocate))
-	if r.cfg.Workers > 1 {
-		ctx = experimental.WithCompilationWorkers(ctx, r.cfg.Workers)
+	workers := r.cfg.Workers
+	if workers == 0 && len(r.a.Wasm) > largeModule {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if workers > 1 {
+		ctx = experimental.WithCompilationWorkers(ctx, workers)
 	}
 	r.rt = wazero.NewRuntimeWithConfig(ctx, rc)
 	compiled, err := r.rt.CompileModule(ctx, r.a.Wasm)
@@ -234,7 +240,10 @@ func (r *run) openCache() wazero.CompilationCache {
 
 const (
 	wasmPage = 65536
-	msgOOM   = "out of memory"
+	// largeModule is the size in bytes from which compiling on several threads
+	// pays.
+	largeModule = 64 << 10
+	msgOOM      = "out of memory"
 )
 
 // start calls the program.
