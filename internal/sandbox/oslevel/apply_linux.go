@@ -20,8 +20,12 @@ func Apply(r Rules) (*Report, error) {
 	if err := applyLimits(r); err != nil {
 		return nil, err
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("forbid other processes to look into this one: %w", err)
+	// A process that cannot be dumped cannot be looked into by others either; one
+	// that may be dumped has to be.
+	if r.CoreBytes == 0 {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("forbid other processes to look into this one: %w", err)
+		}
 	}
 	if err := applyLandlock(r, report); err != nil {
 		return nil, err

@@ -53,8 +53,9 @@ var deeds = map[string]func(args []string) error{
 	"fds":    func([]string) error { return list([]string{"/proc/self/fd"}) },
 	"spin": func([]string) error {
 		fmt.Println("ready")
-		for {
+		for n := 1; n != 0; n |= 1 {
 		}
+		return nil
 	},
 	"sleep":    func([]string) error { fmt.Println("ready"); time.Sleep(time.Hour); return nil },
 	"stubborn": stubborn,
