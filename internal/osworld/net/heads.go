@@ -49,7 +49,20 @@ func (n *Net) Heads() engine.HostTable {
 			c.RetBytes(n.SendTo(c.Ctx, num(c), c.Bytes(), c.Bytes(), c.Bytes()))
 		},
 		"__internal.net.udp_recvfrom_v1": func(c *engine.Call) { c.RetBytes(n.ReceiveFrom(c.Ctx, num(c), num(c), c.Bytes())) },
-		"os.net.http_request":            n.legacyHTTP,
+		"__internal.net.http_fetch_v1": func(c *engine.Call) {
+			req, path := c.Bytes(), text(c)
+			c.RetBytes(n.HTTPFetch(c.Ctx, req, path, num(c) != 0))
+		},
+		"__internal.net.http_request_v1": func(c *engine.Call) { c.RetBytes(n.HTTPRequest(c.Ctx, c.Bytes(), num(c))) },
+		"__internal.net.http_head_v1": func(c *engine.Call) {
+			status, code := n.HTTPHead(c.Ctx, text(c))
+			if code != 0 {
+				c.RetErr(uint32(code))
+				return
+			}
+			c.RetOK(uint32(status))
+		},
+		"os.net.http_request": n.legacyHTTP,
 	}
 }
 

@@ -43,10 +43,10 @@ func New(door effect.Door, network network.Network, files *fs.FS) *Net {
 // may be called while the program waits in a call, which then ends.
 func (n *Net) Close() (leaked int) { return n.table.closeAll() }
 
-// fail is the error document of err. A refusal is recorded.
+// fail is the error document of err. A refusal of the gate is recorded.
 func (n *Net) fail(err error) []byte {
 	var f *network.Failure
-	if errors.As(err, &f) && f.Code == network.Denied {
+	if errors.As(err, &f) && f.Code == network.Denied && f.Decision.Op != "" {
 		// The refusals of the network are reported by code, never by a trap.
 		_ = n.door.Refused(f.Decision)
 	}
