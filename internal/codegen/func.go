@@ -369,6 +369,13 @@ func (c *fn) forLoop(e *ir.Expr) {
 				return
 			}
 			each = func() {}
+		} else if c.plan.before[e.Args[2]] == 0 {
+			// Iterations that cost nothing must still let the engine look at
+			// the clock now and then.
+			each = func() {
+				c.checkFuel()
+				f.Push(wasm.Call(c.rtWork(), wasm.K(16)))
+			}
 		}
 		more := func() { f.Push(wasm.LtU(c.word(e.Local, 0), end)) }
 		more()

@@ -145,6 +145,17 @@ func TestAnEndlessLoopEndsAtEachLimit(t *testing.T) {
 	trapped(t, engine.Run(ctx, a, engine.Config{}), "timed out", 137)
 }
 
+func TestALoopThatCostsNothingMeetsTheDeadline(t *testing.T) {
+	p := irtext.Program(`(seq (for i 0 1 (set i -1)) (lit ""))`)
+	p.Funcs[0].Body.Args[0].Args[2].Args[0].Fuel = 0
+	a, err := codegen.Generate(p, codegen.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := engine.Run(context.Background(), a, engine.Config{Deadline: time.Now().Add(20 * time.Millisecond)})
+	trapped(t, r, "timed out", 137)
+}
+
 func TestLoopsOfBulkOperationsMeetTheDeadlineToo(t *testing.T) {
 	// A thousand units of fuel, but gigabytes of copying.
 	start := time.Now()
