@@ -43,7 +43,6 @@ import (
 
 	"x07/internal/artifact"
 	"x07/internal/ir"
-	"x07/internal/types"
 	"x07/internal/wasm"
 )
 
@@ -275,5 +274,3 @@ const (
 	msgOOM  = "out of memory"
 )
 
-// wordsOf is the number of words of t, for readability at call sites.
-func wordsOf(t types.Type) int { return t.Words() }

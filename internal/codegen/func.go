@@ -362,25 +362,26 @@ func (c *fn) forLoop(e *ir.Expr) {
 			f.Set(t)
 			end = t
 		}
-		each := c.checkFuel
-		if p, ok := c.plan.loops[e]; ok {
+		each := func() {}
+		p, paid := c.plan.loops[e]
+		if paid {
 			if p.most > 0 && c.hasFuel {
 				c.loopAhead(e, end, p)
 				return
 			}
-			each = func() {}
 		} else if c.plan.before[e.Args[2]] == 0 {
 			// Iterations that cost nothing must still let the engine look at
 			// the clock now and then.
-			each = func() {
-				c.checkFuel()
-				f.Push(wasm.Call(c.rtWork(), wasm.K(16)))
-			}
+			each = func() { f.Push(wasm.Call(c.rtWork(), wasm.K(16))) }
 		}
 		more := func() { f.Push(wasm.LtU(c.word(e.Local, 0), end)) }
 		more()
 		f.If()
-		c.iterate(e, more, each)
+		if !paid {
+			c.iterateChecked(e, more, each)
+		} else {
+			c.iterate(e, more)
+		}
 		f.End()
 	})
 }
@@ -388,8 +389,25 @@ func (c *fn) forLoop(e *ir.Expr) {
 // iterate emits the body of a loop and the step, repeated while more pushes a
 // value that is not zero. The test stands at the bottom: one jump per
 // iteration.
-func (c *fn) iterate(e *ir.Expr, more, each func()) {
+func (c *fn) iterate(e *ir.Expr, more func()) {
 	f := c.f
+	loop := f.Loop()
+	c.stmt(e.Args[2])
+	f.Push(wasm.Add(c.word(e.Local, 0), wasm.K(1)))
+	c.store(e.Local)
+	more()
+	f.If()
+	f.Br(loop)
+	f.End()
+	f.End()
+}
+
+// iterateChecked is iterate with a look at the fuel in each iteration. The
+// refill goes on at an outer loop, so that the jump back of the inner one joins
+// no path with a call, behind which registers would have to be loaded again.
+func (c *fn) iterateChecked(e *ir.Expr, more, each func()) {
+	f := c.f
+	again := f.Loop()
 	loop := f.Loop()
 	c.stmt(e.Args[2])
 	each()
@@ -397,7 +415,13 @@ func (c *fn) iterate(e *ir.Expr, more, each func()) {
 	c.store(e.Local)
 	more()
 	f.If()
+	f.Push(wasm.GeS(c.fuel, wasm.K(0)))
+	f.If()
 	f.Br(loop)
+	f.End()
+	c.checkFuel()
+	f.Br(again)
+	f.End()
 	f.End()
 	f.End()
 }
@@ -419,7 +443,7 @@ func (c *fn) loopAhead(e *ir.Expr, end wasm.X, p loopPlan) {
 	f.Let(wasm.Add(i, n), to)
 	f.Let(wasm.Sub(c.fuel, wasm.Mul(n, wasm.K(int64(p.base)))), c.fuel)
 	c.ahead = append(c.ahead, ahead{i: i, to: to, base: p.base})
-	c.iterate(e, func() { f.Push(wasm.LtU(c.word(e.Local, 0), to)) }, func() {})
+	c.iterate(e, func() { f.Push(wasm.LtU(c.word(e.Local, 0), to)) })
 	c.ahead = c.ahead[:len(c.ahead)-1]
 	c.checkFuel()
 	f.Br(again)
