@@ -273,4 +273,3 @@ const (
 	msgFuel = "fuel exhausted"
 	msgOOM  = "out of memory"
 )
-
