@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -132,12 +133,16 @@ type netJob struct {
 	workDir  string
 	resolver network.Resolver
 	maxBytes int64
+	stdout   io.Writer
 }
 
-// both runs the job in process and through the boundary, and gives each result.
+// places are where a program runs: in process and through the boundary.
+var places = map[string]func(*testing.T, *artifact.Artifact, netJob) (engine.Result, []policy.Denial){"in process": inProcess, "in a guest": inGuest}
+
+// both runs the job in both places, and gives each result.
 func both(t *testing.T, job netJob, check func(t *testing.T, out string, denials []policy.Denial)) {
 	a := build(t, job.program)
-	for name, run := range map[string]func(*testing.T, *artifact.Artifact, netJob) (engine.Result, []policy.Denial){"in process": inProcess, "in a guest": inGuest} {
+	for name, run := range places {
 		t.Run(name, func(t *testing.T) {
 			res, denials := run(t, a, job)
 			if res.Err != nil || res.Trap != nil {
@@ -196,7 +201,7 @@ func inProcess(t *testing.T, a *artifact.Artifact, job netJob) (engine.Result, [
 	}
 	audit := policy.NewAudit(nil)
 	res := Run(context.Background(), Job{Artifact: a, Input: []byte(job.input), World: osworld.Config{
-		Gate: gate, Audit: audit, WorkDir: job.workDir,
+		Gate: gate, Audit: audit, WorkDir: job.workDir, Stdout: job.stdout,
 		Network: network.New(network.Config{Gate: gate, Resolver: job.resolver}),
 	}, MaxMemoryBytes: 64 << 20})
 	denials, _ := audit.Denials()
@@ -220,7 +225,7 @@ func inGuest(t *testing.T, a *artifact.Artifact, job netJob) (engine.Result, []p
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	out, err := broker.Run(ctx, host, broker.Job{
-		Request: req, Artifact: encoded, Input: []byte(job.input),
+		Request: req, Artifact: encoded, Input: []byte(job.input), Stdout: job.stdout,
 		Accept: broker.Network(broker.NetConfig{Gate: gate, Resolver: job.resolver, MaxBytes: job.maxBytes}),
 	})
 	if err != nil {
