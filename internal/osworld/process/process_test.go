@@ -68,18 +68,18 @@ func play(part string, args []string) {
 		}
 	case "suicide":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+		forever()
 	case "stubborn": // ignores what can be ignored, and never ends
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 		if len(args) > 0 {
 			os.WriteFile(args[0], []byte(strconv.Itoa(os.Getpid())), 0o644)
 		}
 		fmt.Println("ready")
-		select {}
+		forever()
 	case "deaf": // closes its input and goes on
 		os.Stdin.Close()
 		fmt.Println("ready")
-		select {}
+		forever()
 	case "fork": // leaves a child of its own in the group, and exits
 		pid := fork("stubborn", false)
 		fmt.Println(pid)
@@ -88,6 +88,13 @@ func play(part string, args []string) {
 	case "holder": // leaves a child that keeps the output open
 		p, _ := os.StartProcess(os.Args[0], []string{os.Args[0], "play:stubborn"}, &os.ProcAttr{Files: []*os.File{nil, os.Stdout, os.Stderr}})
 		fmt.Println(p.Pid)
+	}
+}
+
+// forever waits for the end; an empty select could be found to be a deadlock.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
 
