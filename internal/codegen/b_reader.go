@@ -7,10 +7,12 @@ import (
 )
 
 // Readers and buffered readers. An iface is (data, vtable); vtable 1 is an
-// in-memory reader, whose data is a handle. Table entries are 48 bytes:
+// in-memory reader, whose data is a handle; the engine reads from others. Table
+// entries are 48 bytes:
 //
 //	reader    0 ptr  4 len  8 pos  12 capacity of the block, 0 when it has none
 //	bufread   0 data  4 vtable  8 buffer  12 cap  16 window ptr  20 window len
+//	          24 set once a reader outside has ended
 const (
 	rdPtr = 0
 	rdLen = 4
@@ -23,6 +25,7 @@ const (
 	brCap    = 12
 	brPtr    = 16
 	brLen    = 20
+	brEnd    = 24
 )
 
 const (
@@ -117,7 +120,10 @@ func (g *gen) rtRead() *wasm.Func {
 		entry, n, p := f.NewLocal(wasm.I32), f.NewLocal(wasm.I32), f.NewLocal(wasm.I32)
 		f.When(wasm.Eqz(most), func() { f.Return(k(0), k(0)) })
 		g.failIf(f, wasm.GeU(wasm.Sub(vt, k(1)), k(64)), site)
-		g.failIf(f, wasm.Ne(vt, k(1)), siteOff(site, 1))
+		f.When(wasm.Ne(vt, k(1)), func() {
+			f.Let(wasm.Call(g.rtOutside(), h, vt, most, siteOff(site, 1)), n)
+			f.Return(wasm.Call(g.rtTake(), n, siteOff(site, 3)), n)
+		})
 		g.failIf(f, t.bad(h), siteOff(site, 2))
 		f.Let(t.at(h), entry)
 		f.Let(wasm.Sub(wasm.Ld(entry, rdLen), wasm.Ld(entry, rdPos)), n)
@@ -131,6 +137,10 @@ func (g *gen) rtRead() *wasm.Func {
 		f.Push(p, n)
 	})
 }
+
+// rtOutside: (data, vtable, max, site) -> length of what the engine has read,
+// which its take copies.
+func (g *gen) rtOutside() *wasm.Func { return g.runtimeImport("read", i32s(4), i32s(1)) }
 
 // rtBufNew: (data, vtable, cap, site: cap, vtable, handle, out of memory) ->
 // handle.
@@ -156,7 +166,7 @@ func (g *gen) rtBufNew() *wasm.Func {
 }
 
 // rtBufFill: (handle, site: handle, unregistered) -> (ptr, len). In-memory
-// readers show their own data; nothing is copied.
+// readers show their own data, without a copy; others fill the buffer.
 func (g *gen) rtBufFill() *wasm.Func {
 	return g.runtime("bufread.fill", i32s(2), i32s(2), func(f *wasm.Func) {
 		readers, t := g.readerTable(), g.bufreadTable()
@@ -166,7 +176,18 @@ func (g *gen) rtBufFill() *wasm.Func {
 		g.failIf(f, t.bad(h), site)
 		f.Let(t.at(h), entry)
 		f.When(wasm.Eqz(wasm.Ld(entry, brLen)), func() {
-			g.failIf(f, wasm.Ne(wasm.Ld(entry, brVtable), k(1)), siteOff(site, 1))
+			f.When(wasm.Ne(wasm.Ld(entry, brVtable), k(1)), func() {
+				f.When(wasm.Ld(entry, brEnd), func() { f.Return(k(0), k(0)) })
+				f.Let(wasm.Call(g.rtOutside(), wasm.Ld(entry, brData), wasm.Ld(entry, brVtable), wasm.Ld(entry, brCap), siteOff(site, 1)), n)
+				f.When(wasm.Eqz(n), func() {
+					f.St(entry, brEnd, k(1))
+					f.Return(k(0), k(0))
+				})
+				f.Push(wasm.Call(g.runtimeImport("take", i32s(1), nil), wasm.Ld(entry, brBuf)))
+				f.St(entry, brPtr, wasm.Ld(entry, brBuf))
+				f.St(entry, brLen, n)
+				f.Return(wasm.Ld(entry, brBuf), n)
+			})
 			f.Let(readers.at(wasm.Ld(entry, brData)), rd)
 			f.Let(wasm.Sub(wasm.Ld(rd, rdLen), wasm.Ld(rd, rdPos)), n)
 			f.When(wasm.Eqz(n), func() {

@@ -17,6 +17,7 @@ func (r *run) builtins() map[string]builtin {
 		"refill":        {[]api.ValueType{i, i}, []api.ValueType{i}, r.refill},
 		"output":        {[]api.ValueType{i, i}, nil, r.takeOutput},
 		"take":          {[]api.ValueType{i}, nil, r.take},
+		"read":          {[]api.ValueType{i, i, i, i}, []api.ValueType{i}, r.read},
 		"tick":          {[]api.ValueType{i}, nil, r.tick},
 		"contract_fail": {[]api.ValueType{i, i}, nil, r.contractFail},
 		"budget_enter":  {[]api.ValueType{i, i, l}, []api.ValueType{i}, r.budgetEnter},
@@ -92,6 +93,31 @@ func (r *run) host(h HostFunc, args, results []uint64) {
 	for i := range results {
 		results[i] = uint64(c.status[i])
 	}
+}
+
+// ReadHead is the host function behind readers that are not in memory. It takes
+// the two words of an iface and the largest number of bytes wanted, and returns
+// some bytes, empty at the end, or none when nothing has this vtable.
+const ReadHead = "__internal.io.read_v1"
+
+// read: (data, vtable, max, site of a vtable that nobody registered) -> length
+// of the bytes that take copies.
+func (r *run) read(stack []uint64) {
+	site := int(uint32(stack[3]))
+	h := r.cfg.Host[ReadHead]
+	if h == nil {
+		panic(&stop{site: site})
+	}
+	limit := uint32(stack[2])
+	var result [2]uint64
+	r.host(h, []uint64{stack[0], stack[1], stack[2], stack[3]}, result[:])
+	if result[0] == 0 {
+		panic(&stop{site: site})
+	}
+	if uint32(result[1]) > limit {
+		panic(&stop{trap: "ext io reader returned too many bytes", site: site})
+	}
+	stack[0] = result[1]
 }
 
 func (r *run) trap(stack []uint64) { panic(&stop{site: int(uint32(stack[0]))}) }

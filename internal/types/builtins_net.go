@@ -24,6 +24,8 @@ var builtinsNet = []Builtin{
 	netHead("udp_drop_v1", I32, "frees a socket handle; 1 when it existed", num("sock_handle")),
 	netHead("stream_reader_v1", I32, "sets the caps of readers of a stream; their vtable, 0 for a dead one", num("stream_handle"), view("caps")),
 	netHead("udp_reader_v1", I32, "sets the caps of readers of a socket; their vtable, 0 for a dead one", num("sock_handle"), view("caps")),
+	{Name: "__internal.io.read_v1", Params: []Param{num("data"), num("vtable"), num("max")}, Result: OptionBytes, Gate: GateOS, Impl: Host, Internal: true, Allocates: true,
+		Doc: "the next chunk of a reader that the world provides; none when it provides no such reader"},
 	netHead("http_fetch_v1", Bytes, "performs an HttpReqV1; the body goes to a file when to_file is not 0", view("req"), view("out_path"), num("to_file")),
 	netHead("http_request_v1", Bytes, "performs a request of ext.curl.http", view("req"), num("max_body_bytes")),
 	netHead("http_head_v1", ResultI32, "performs a HEAD request; the status", view("url")),

@@ -63,6 +63,14 @@ func (n *Net) Heads() engine.HostTable {
 			c.RetOK(uint32(status))
 		},
 		"os.net.http_request": n.legacyHTTP,
+		engine.ReadHead: func(c *engine.Call) {
+			s, vtable := num(c), c.I32()
+			if vtable != Vtable {
+				c.RetNone()
+				return
+			}
+			c.RetSome(n.ReadIface(c.Ctx, s, c.I32()))
+		},
 	}
 }
 
