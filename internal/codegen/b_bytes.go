@@ -14,6 +14,7 @@ func bytesEmitters() map[string]emitter {
 			c.f.Push(wasm.Call(c.rtAllocZero(), n, c.site(e, msgOOM)), n)
 		},
 		"__internal.bytes.alloc_aligned_v1": allocAligned,
+		"__internal.bytes.set_u32_le_v1":    setU32,
 		"bytes1": func(c *fn, e *ir.Expr) {
 			x := c.args(e)[0].w[0]
 			p := c.temp(wasm.I32)
@@ -75,6 +76,22 @@ func setU8(c *fn, e *ir.Expr) {
 	}
 	c.f.St8(wasm.Add(b.w[0], i), 0, v)
 	c.f.Push(b.w...)
+}
+
+// setU32 stores a word; its four bytes must lie within the buffer.
+func setU32(c *fn, e *ir.Expr) {
+	as := c.args(e)
+	b, off, x := as[0], as[1].w[0], as[2].w[0]
+	c.trapIf(wordOutside(off, b.w[1]), e, "bytes.set_u8 oob")
+	c.f.St(wasm.Add(b.w[0], off), 0, x)
+	c.f.Push(b.w...)
+}
+
+// wordOutside is true when [off, off+4) does not lie within size: one
+// comparison of 64-bit numbers, which cannot wrap.
+func wordOutside(off, size wasm.X) wasm.X {
+	end := wasm.Bi(wasm.I64Add, wasm.U64(off), wasm.K64(4))
+	return wasm.Bi(wasm.I64GtU, end, wasm.U64(size))
 }
 
 func viewEq(c *fn, e *ir.Expr) {

@@ -12,7 +12,7 @@ func scalarEmitters() map[string]emitter {
 			as := c.args(e)
 			b, off := as[0].w, as[1].w[0]
 			if e.Imm != 1 {
-				c.trapIf(outside(off, wasm.K(4), b[1]), e, "codec.read_u32_le oob")
+				c.trapIf(wordOutside(off, b[1]), e, "codec.read_u32_le oob")
 			}
 			c.f.Push(wasm.Ld(wasm.Add(b[0], off), 0))
 		},

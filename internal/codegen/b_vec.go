@@ -29,6 +29,8 @@ func vecEmitters() map[string]emitter {
 		"vec_u8.extend_bytes":       vecExtend,
 		"vec_u8.extend_bytes_range": vecExtendRange,
 		"vec_u8.into_bytes":         vecIntoBytes,
+
+		"__internal.vec_u8.push_u32_le_v1": vecPushU32,
 	}
 }
 
@@ -51,6 +53,22 @@ func vecPush(c *fn, e *ir.Expr) {
 	})
 	f.St8(wasm.Add(p, n), 0, x)
 	f.Push(p, wasm.Add(n, wasm.K(1)), capacity)
+}
+
+// vecPushU32 grows as extending by four bytes does.
+func vecPushU32(c *fn, e *ir.Expr) {
+	f := c.f
+	as := c.args(e)
+	x := as[1].w[0]
+	p, n, capacity := c.owner(as[0])
+	need := c.temp(wasm.I32)
+	f.Let(wasm.Add(n, wasm.K(4)), need)
+	c.trapIf(wasm.LtU(need, n), e, "vec_u8.extend_bytes overflow")
+	f.Rarely(wasm.LeU(need, capacity), func() {
+		f.Let(wasm.Call(c.rtVecGrow(), p, n, capacity, need, c.site(e, msgOOM)), p, capacity)
+	})
+	f.St(wasm.Add(p, n), 0, x)
+	f.Push(p, need, capacity)
 }
 
 func vecReserve(c *fn, e *ir.Expr) {

@@ -45,8 +45,12 @@ type boundsPass struct {
 // accesses are the builtins that read or write one byte of their first
 // argument, at the index that is their second.
 var accesses = map[string]bool{
-	"view.get_u8": true, "bytes.get_u8": true, "bytes.set_u8": true, "vec_u8.get": true,
+	"view.get_u8": true, "bytes.get_u8": true, "bytes.set_u8": true, "vec_u8.get": true, "vec_u8.set": true,
 }
+
+// keepsLength are the builtins that change their first argument in place and
+// not its length.
+var keepsLength = map[string]bool{"bytes.set_u8": true, "__internal.bytes.set_u32_le_v1": true, "vec_u8.set": true}
 
 // sized is the local that e is or is a view of; -1 for anything else.
 func sized(e *ir.Expr) ir.LocalID {
@@ -211,7 +215,9 @@ func (b *boundsPass) walk(e *ir.Expr) {
 		for _, a := range w.Args[1:] {
 			b.walk(a)
 		}
-		b.access(w, v)
+		if accesses[w.Builtin.Name] {
+			b.access(w, v)
+		}
 		return
 	}
 	for _, a := range e.Args {
@@ -285,7 +291,7 @@ func inPlace(e *ir.Expr) (v ir.LocalID, ok bool) {
 		return 0, false
 	}
 	w := e.Args[0]
-	if w.Op != ir.OpBuiltin || w.Builtin.Name != "bytes.set_u8" || w.Args[0].Op != ir.OpTake || w.Args[0].Local != e.Local {
+	if w.Op != ir.OpBuiltin || !keepsLength[w.Builtin.Name] || w.Args[0].Op != ir.OpTake || w.Args[0].Local != e.Local {
 		return 0, false
 	}
 	for _, a := range w.Args[1:] {
