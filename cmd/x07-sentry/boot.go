@@ -94,7 +94,7 @@ func (s *sentry) run() (int, error) {
 		mountConfs[i] = boot.GoferMountConf{Lower: boot.Lisafs, Upper: boot.NoOverlay}
 	}
 	before := openMemoryFiles()
-	l, err := boot.New(boot.Args{
+	l, err := build(boot.Args{
 		ID:               b.ID,
 		Spec:             guestSpec(b),
 		Conf:             conf,
@@ -162,6 +162,22 @@ func (s *sentry) run() (int, error) {
 	status.send(wire.Status{Event: wire.EventExited, Code: ws.ExitStatus()})
 	return ws.ExitStatus(), nil
 }
+
+// build is boot.New, with a panic turned into an error. gVisor maps a page at a
+// random address; where that is taken, about once in a hundred times, it looks for
+// a free one in /proc/self/maps, and panics if it cannot read that. Within Landlock
+// it cannot: rules name files, and a process has no file there before it exists.
+func build(args boot.Args) (l *boot.Loader, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &unluckyError{fmt.Errorf("%v", p)}
+		}
+	}()
+	return boot.New(args)
+}
+
+// unluckyError is a failure that another start may not meet.
+type unluckyError struct{ error }
 
 // kernelConfig is gVisor's configuration.
 func kernelConfig(b *wire.Boot) (*config.Config, error) {

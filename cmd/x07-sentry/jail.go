@@ -21,7 +21,9 @@ import (
 // put into the jail, so that the jail needs no procfs or sysfs, and so no
 // privilege to take them away again later. A missing file is left out: gVisor
 // has a default for each.
-var kernelFacts = append([]string{"/proc/self/auxv"}, wire.KernelFacts...)
+// What the memory map says is a little old when it is read, which costs gVisor
+// another try at worst.
+var kernelFacts = append([]string{"/proc/self/auxv", "/proc/self/maps"}, wire.KernelFacts...)
 
 // jailPoints are directories that exist on every Linux machine. The first that
 // can be covered becomes the jail; only this process's mount table is affected.

@@ -58,7 +58,9 @@ func main() {
 	code, err := run(&status)
 	if err != nil {
 		var refused *refusedError
-		status.send(wire.Status{Event: wire.EventFailed, Error: err.Error(), Refused: errors.As(err, &refused)})
+		var unlucky *unluckyError
+		status.send(wire.Status{Event: wire.EventFailed, Error: err.Error(),
+			Refused: errors.As(err, &refused), Again: errors.As(err, &unlucky)})
 		os.Exit(125)
 	}
 	os.Exit(code)

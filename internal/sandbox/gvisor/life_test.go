@@ -24,6 +24,9 @@ const ownerEnv = "X07_TEST_OWNER"
 
 // owner starts one guest in a job, reports its own progress, and waits.
 func owner(deed string) {
+	if deed == "fallback" {
+		fallbackOwner()
+	}
 	fail := func(err error) {
 		fmt.Println("owner failed:", err)
 		os.Exit(1)
@@ -60,6 +63,50 @@ func owner(deed string) {
 		fail(err)
 	}
 	os.Exit(0)
+}
+
+// fallbackOwner lets this user namespace have one namespace below it, uses that up
+// for one guest, and starts another.
+func fallbackOwner() {
+	fail := func(err error) {
+		fmt.Println("owner failed:", err)
+		os.Exit(1)
+	}
+	if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("1"), 0); err != nil {
+		fail(err)
+	}
+	b := New(Options{Sentry: os.Getenv("X07_TEST_SENTRY")})
+	spec := sandbox.Spec{Command: []string{os.Getenv("X07_TEST_GUEST"), "echo"}, Dir: "/"}
+	var guests []sandbox.Guest
+	for range 2 {
+		g, err := b.Start(context.Background(), spec)
+		if err != nil {
+			fail(err)
+		}
+		guests = append(guests, g)
+	}
+	for _, g := range guests {
+		g.Stream().Close()
+		st := g.Wait()
+		fmt.Println(st.Code, st.Err, st.Notes)
+	}
+	os.Exit(0)
+}
+
+// Settings that look right do not always mean that namespaces can be had.
+func TestARefusedNamespaceLeadsToLandlockAndIsSaid(t *testing.T) {
+	if reason := landlockObstacle(); reason != "" {
+		t.Skip(reason)
+	}
+	cmd := ownerCommand(t, t.TempDir(), "fallback")
+	id := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	gid := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: id, GidMappings: gid}
+	out, err := cmd.Output()
+	want := "0 <nil> []\n0 <nil> [" + landlockNote + "]\n"
+	if err != nil || string(out) != want {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
 }
 
 // ownerCommand returns the command of an owner.

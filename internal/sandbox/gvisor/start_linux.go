@@ -50,11 +50,11 @@ func (b *Backend) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Guest, 
 	if reason != "" {
 		return nil, fmt.Errorf("start guest kernel: %s", reason)
 	}
-	g, err := b.startWithin(ctx, spec, boundary)
+	g, err := b.tryStart(ctx, spec, boundary)
 	if errors.Is(err, errRefused) && b.opts.Boundary == "" && landlockObstacle() == "" {
 		// The settings allowed namespaces and something else did not, such as a
 		// container's seccomp profile.
-		g, err = b.startWithin(ctx, spec, wire.BoundaryLandlock)
+		g, err = b.tryStart(ctx, spec, wire.BoundaryLandlock)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start guest kernel: %w", err)
@@ -64,6 +64,23 @@ func (b *Backend) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Guest, 
 
 // errRefused says that namespaces were not permitted.
 var errRefused = errors.New("namespaces are not permitted here (`x07 doctor` says more)")
+
+// errAgain says that the start failed by chance.
+var errAgain = errors.New("the guest kernel found no place in its address space")
+
+// maxTries is how often a start that fails by chance is tried. Chance is against it
+// about once in a hundred times, within Landlock only.
+const maxTries = 5
+
+// tryStart starts a guest kernel, again if need be.
+func (b *Backend) tryStart(ctx context.Context, spec sandbox.Spec, boundary wire.Boundary) (g *guest, err error) {
+	for range maxTries {
+		if g, err = b.startWithin(ctx, spec, boundary); !errors.Is(err, errAgain) {
+			break
+		}
+	}
+	return g, err
+}
 
 // startWithin starts a guest kernel within the given second boundary and waits
 // until its guest runs.
@@ -209,7 +226,6 @@ func attributes(boundary wire.Boundary) (*syscall.SysProcAttr, error) {
 	}
 	attr.Cloneflags = namespaces
 	attr.UidMappings, attr.GidMappings = maps.UIDs, maps.GIDs
-	attr.GidMappingsEnableSetgroups = os.Geteuid() == 0
 	attr.AmbientCaps = setupCapabilities
 	return attr, nil
 }
@@ -334,8 +350,11 @@ func (g *guest) watch(status, stderr, log *os.File) {
 			g.reportStart(nil)
 		case wire.EventFailed:
 			failed = errors.New(s.Error)
-			if s.Refused {
+			switch {
+			case s.Refused:
 				failed = fmt.Errorf("%w: %s", errRefused, s.Error)
+			case s.Again:
+				failed = fmt.Errorf("%w: %s", errAgain, s.Error)
 			}
 		}
 	}

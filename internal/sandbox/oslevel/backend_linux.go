@@ -54,7 +54,6 @@ func attributes(isolate bool) (*syscall.SysProcAttr, error) {
 	}
 	attr.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWIPC
 	attr.UidMappings, attr.GidMappings = maps.UIDs, maps.GIDs
-	attr.GidMappingsEnableSetgroups = os.Geteuid() == 0
 	return attr, nil
 }
 

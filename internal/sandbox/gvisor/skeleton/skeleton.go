@@ -3,6 +3,8 @@
 package skeleton
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -23,7 +25,8 @@ type Point struct {
 }
 
 // Make makes Dir below base, with all points in it. A point below another one is
-// made too; the guest uses the one that the outer mount brings along.
+// made too; the guest uses the one that the outer mount brings along. What exists
+// already is left alone.
 func Make(base string, points []Point) error {
 	root := filepath.Join(base, Dir)
 	for _, dir := range builtin {
@@ -42,9 +45,11 @@ func Make(base string, points []Point) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, nil, 0o444); err != nil {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
+		f.Close()
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ package wire
 const Verb = "boot-1"
 
 // ExitForeign is the exit code of an x07-sentry that was not started by x07, or by
-// another version of it.
-const ExitForeign = 2
+// another version of it. It is not 2, with which a crashed Go program ends.
+const ExitForeign = 78
 
 // File descriptors that x07-sentry is started with. Descriptor 0 is /dev/null,
 // 1 and 2 are x07-sentry's own diagnostics.
@@ -136,4 +136,6 @@ type Status struct {
 	Error  string `json:"error,omitempty"`
 	// Refused says that BoundaryNamespaces failed for want of permission.
 	Refused bool `json:"refused,omitempty"`
+	// Again says that the same start may succeed when tried again.
+	Again bool `json:"again,omitempty"`
 }
