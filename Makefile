@@ -11,7 +11,14 @@ endif
 
 .PHONY: build dist demo test test-race fuzz bench lint clean $(BINARIES)
 
-build: $(BINARIES)
+# The helper that examples/parallel-worker starts.
+HELPER := examples/parallel-worker/deps/x07/digest
+
+build: $(BINARIES) $(HELPER)
+
+.PHONY: $(HELPER)
+$(HELPER):
+	$(GO) build -trimpath -ldflags '-s -w' -o $@ ./examples/parallel-worker/digest
 
 $(BINARIES): bin/%:
 	$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/$*
@@ -56,4 +63,4 @@ lint:
 	$(GO) tool staticcheck ./...
 
 clean:
-	rm -rf bin dist
+	rm -rf bin dist examples/parallel-worker/deps

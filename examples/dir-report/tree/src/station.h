@@ -1,0 +1,3 @@
+#define STATION_ROOF 1
+
+double station_read(int sensor);
