@@ -78,7 +78,7 @@ func openReadBytes(c *fn, e *ir.Expr) {
 	f := c.f
 	a := c.args(e)[0]
 	site := c.site(e, msgOOM)
-	p, n, h := c.temp(wasm.I32), a.w[1], c.temp(wasm.I32)
+	p, n := c.temp(wasm.I32), a.w[1]
 	owned := n
 	switch {
 	case a.typ == types.VecU8:
@@ -94,9 +94,16 @@ func openReadBytes(c *fn, e *ir.Expr) {
 	default:
 		f.Let(wasm.Call(c.rtCopy(), a.w[0], n, site), p)
 	}
+	c.newReader(p, n, owned, site)
+}
+
+// newReader pushes the iface of a new reader of n bytes at p. The reader owns
+// them unless owned is zero.
+func (c *fn) newReader(p, n, owned, site wasm.X) {
+	f := c.f
 	t := c.readerTable()
+	h, entry := c.temp(wasm.I32), c.temp(wasm.I32)
 	f.Let(wasm.Call(c.rtTableAdd("reader.add", t), site), h)
-	entry := c.temp(wasm.I32)
 	f.Let(t.at(h), entry)
 	f.St(entry, rdPtr, p)
 	f.St(entry, rdLen, n)

@@ -69,6 +69,11 @@ func (c *fn) hostCall(e *ir.Expr) {
 			f.Let(wasm.K(0), n)
 		})
 		f.Push(r[0], p, n)
+	case types.Iface:
+		// The host hands over what is to be read; the reader is made here.
+		p := c.temp(wasm.I32)
+		f.Let(take(r[0]), p)
+		c.newReader(p, r[0], r[0], c.site(e, msgOOM))
 	default:
 		for _, w := range r {
 			f.Push(w)
