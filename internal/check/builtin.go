@@ -162,7 +162,11 @@ func (f *fn) arg(b *types.Builtin, i int, a *ast.Expr, hs *holds) val {
 
 // badArgs refuses the types of the arguments of b.
 func (f *fn) badArgs(b *types.Builtin) {
-	f.fail(kindTyping, "%s expects %s", b.Name, ArgTypes(b))
+	shape := b.Shape
+	if shape == "" {
+		shape = ArgTypes(b)
+	}
+	f.fail(kindTyping, "%s expects %s", b.Name, shape)
 }
 
 // ArgTypes renders the types of the arguments of b for messages and docs.

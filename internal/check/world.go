@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 
 	"x07/internal/types"
 )
@@ -78,6 +79,9 @@ func (f *fn) gate(b *types.Builtin) {
 	switch b.Gate {
 	case types.GateRR, types.GateKV:
 		f.fail(kindUnsupported, "%s is not in this release yet: cassettes and key-value stores come later", b.Name)
+	}
+	if b.Yields && f.f.Name != "solve" {
+		f.fail(kindUnsupported, "%s is only allowed in solve or defasync", strings.TrimPrefix(b.Name, "std."))
 	}
 	if b.NeedsBlock && f.unsafe == 0 {
 		f.fail(kindTyping, "unsafe-required: %s", b.Name)

@@ -73,6 +73,10 @@ type Builtin struct {
 	NeedsBlock bool
 	// Internal: only in built-in modules and compiler-made code.
 	Internal bool
+	// Yields: only in solve and in defasync, where other tasks can run meanwhile.
+	Yields bool
+	// Shape is how errors describe the arguments, "" for their types.
+	Shape string
 	// Traps lists the trap texts the head can end with, "out of memory" excepted.
 	// The text "" is a trap without a message.
 	Traps []string

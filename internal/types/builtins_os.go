@@ -1,5 +1,7 @@
 package types
 
+import "strings"
+
 // builtinsOS declares the heads of the operating-system worlds. Every one of
 // them is a host function; package osworld implements those of files, the
 // environment, time, processes, random numbers and standard streams.
@@ -157,8 +159,23 @@ var spawnTraps = []string{
 func osHead(name string, result Type, doc string, ps []Param, traps ...string) Builtin {
 	return Builtin{
 		Name: name, Params: ps, Result: result, Gate: GateOS, Impl: Host,
+		Yields: strings.Contains(name, "os.process.join_"), Shape: osShape(name, ps),
 		Traps: traps, Allocates: result.IsOwned(), Doc: doc,
 	}
+}
+
+// osShape names the arguments of an OS head as its errors do: types and names,
+// in parentheses where there are several, and always for streams and random.
+func osShape(name string, ps []Param) string {
+	words := make([]string, len(ps))
+	for i, p := range ps {
+		words[i] = p.Type.Token() + " " + p.Name
+	}
+	shape := strings.Join(words, ", ")
+	if len(ps) > 1 || len(ps) == 1 && (strings.HasPrefix(name, "os.stdio.") || strings.HasPrefix(name, "os.rand.")) {
+		shape = "(" + shape + ")"
+	}
+	return shape
 }
 
 // pureHead is the row of a head that is spelled os. but reads nothing of the
