@@ -146,14 +146,12 @@ func Encode(runtime []byte, h Header, parts ...Part) ([]byte, error) {
 	out = append(out, head...)
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(runtime)))
 	out = binary.LittleEndian.AppendUint64(out, uint64(len(head)))
-	sum := sha256.Sum256(head)
-	out = append(out, sum[:]...)
+	out = append(out, digest(head)...)
 	return append(out, magic[:]...), nil
 }
 
 func sectionOf(name string, data []byte) Section {
-	sum := sha256.Sum256(data)
-	return Section{Name: name, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	return Section{Name: name, Size: int64(len(data)), SHA256: hex.EncodeToString(digest(data))}
 }
 
 func padding(n int64) int64 { return -n & (align - 1) }
@@ -187,7 +185,7 @@ func Open(file io.ReaderAt, size int64) (*Image, error) {
 	if _, err := file.ReadAt(head, size-footerBytes-int64(length)); err != nil {
 		return nil, fmt.Errorf("read the header of the bundle: %w", err)
 	}
-	if sum := sha256.Sum256(head); !bytes.Equal(sum[:], foot[16:48]) {
+	if !bytes.Equal(digest(head), foot[16:48]) {
 		return nil, damaged("the digest of its header does not match")
 	}
 	im := &Image{file: file}
@@ -277,6 +275,12 @@ var contents = map[string]map[string]bool{
 	KindGuest:  {Artifact: true, Code: false},
 }
 
+// digest is the SHA-256 of b.
+func digest(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
 func isDigest(s string) bool {
 	if len(s) != 2*sha256.Size {
 		return false
@@ -302,7 +306,7 @@ func (im *Image) Section(name string) ([]byte, error) {
 		if _, err := im.file.ReadAt(b, at); err != nil {
 			return nil, fmt.Errorf("read %s of the bundle: %w", name, err)
 		}
-		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != s.SHA256 {
+		if hex.EncodeToString(digest(b)) != s.SHA256 {
 			return nil, damaged("the digest of its %s does not match", name)
 		}
 		return b, nil
