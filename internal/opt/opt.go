@@ -14,6 +14,7 @@ func Optimise(p *ir.Program) *ir.Program {
 		simplify(f)
 	}
 	inline(p)
+	prune(p)
 	for _, f := range p.Funcs {
 		simplify(f)
 		bounds(f)
