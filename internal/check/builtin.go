@@ -123,7 +123,6 @@ func (f *fn) arg(b *types.Builtin, i int, a *ast.Expr, hs *holds) val {
 			f.badArgs(b)
 		}
 		if v.n.Type == types.BytesView {
-			f.known(v)
 			f.keep(hs, v.from.owner)
 		}
 		return v
@@ -154,7 +153,6 @@ func (f *fn) arg(b *types.Builtin, i int, a *ast.Expr, hs *holds) val {
 		}
 	}
 	if v.n.Type.IsView() {
-		f.known(v)
 		f.keep(hs, v.from.owner)
 	}
 	return v
@@ -201,14 +199,13 @@ const (
 	brandNone = -2
 )
 
-// viewRule says where a result that is a view borrows from: the number of an
-// argument, or one of the following.
-const (
-	fromNone    = -1 // a buffer of the runtime
-	fromUnknown = -2
-)
+// fromNone stands for a buffer of the runtime where a rule says the number of
+// the argument that a view borrows from.
+const fromNone = -1
 
-// rules are the builtins whose result has a brand or is a view.
+// rules are the builtins whose result has a brand or is a view. A view that
+// was stored in a container is as long-lived as the default that is given
+// with the look-up: the container does not know its owner.
 var rules = map[string]struct{ brand, from int }{
 	"bytes.view":        {0, 0},
 	"bytes.subview":     {brandNone, 0},
@@ -229,14 +226,14 @@ var rules = map[string]struct{ brand, from int }{
 	"scratch_u8_fixed_v1.as_view": {brandNone, fromNone},
 
 	"vec_value.get_bytes_v1":      {2, fromNone},
-	"vec_value.get_bytes_view_v1": {2, fromUnknown},
+	"vec_value.get_bytes_view_v1": {2, 2},
 
 	"map_value.get_i32_bytes_v1":             {2, fromNone},
 	"map_value.get_bytes_bytes_v1":           {2, fromNone},
 	"map_value.get_bytes_view_bytes_v1":      {2, fromNone},
-	"map_value.get_i32_bytes_view_v1":        {2, fromUnknown},
-	"map_value.get_bytes_bytes_view_v1":      {2, fromUnknown},
-	"map_value.get_bytes_view_bytes_view_v1": {2, fromUnknown},
+	"map_value.get_i32_bytes_view_v1":        {2, 2},
+	"map_value.get_bytes_bytes_view_v1":      {2, 2},
+	"map_value.get_bytes_view_bytes_view_v1": {2, 2},
 
 	"std.brand.erase_view_v1":                          {brandNone, 0},
 	"__internal.bytes.clone_v1":                        {0, fromNone},
@@ -249,7 +246,6 @@ func (f *fn) resultOf(b *types.Builtin, n *Node, args []val) val {
 	v := val{n: n, brand: b.Brand}
 	r, ok := rules[b.Name]
 	if !ok {
-		v.from.unknown = n.Type.IsView()
 		return v
 	}
 	switch {
@@ -261,14 +257,10 @@ func (f *fn) resultOf(b *types.Builtin, n *Node, args []val) val {
 			v.brand = ""
 		}
 	}
-	switch {
-	case !n.Type.IsView():
-	case r.from >= 0:
+	if n.Type.IsView() && r.from >= 0 {
 		v.from = args[r.from].from
 		v.full = args[r.from].full && b.Params[0].Mode == types.NamedOwner && b.Name != "bytes.subview" ||
 			b.Name == "std.brand.erase_view_v1" && args[0].full
-	case r.from == fromUnknown:
-		v.from.unknown = true
 	}
 	return v
 }

@@ -73,7 +73,6 @@ func (f *fn) call(e *ast.Expr, h *head, args []*ast.Expr) val {
 				callee.Name, i, p.typ, p.brand, t, brandName(v.brand))
 		}
 		if t.IsView() {
-			f.known(v)
 			f.keep(&hs, v.from.owner)
 		}
 		n.Args[i] = v.n

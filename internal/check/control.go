@@ -174,16 +174,52 @@ func (f *fn) leave(v val) {
 	if !v.n.Type.IsView() {
 		return
 	}
-	f.known(v)
 	if o := v.from.owner; o != nil {
-		f.fail(kindTyping, "function %q returns %s borrowed from local owned buffer %q (bytes_view return analysis: %q)",
-			f.f.Name, v.n.Type.Token(), nameOf(o), f.f.Name)
+		f.returnsLocal(o)
 	}
 	f.result = f.join(f.result, v.from, v.n.Type)
 	if r := f.result; r.other != 0 {
 		f.fail(kindTyping, "function %q returns %s that can borrow from multiple params (%d vs %d) (bytes_view return analysis: %q)",
 			f.f.Name, v.n.Type.Token(), r.param-1, r.other-1, f.f.Name)
 	}
+}
+
+// returnsLocal refuses to return a view of v, which ends with the function.
+func (f *fn) returnsLocal(v *Var) {
+	f.fail(kindTyping, "function %q returns %s borrowed from local owned buffer %q (bytes_view return analysis: %q)",
+		f.f.Name, f.f.Result.Token(), nameOf(v), f.f.Name)
+}
+
+// outlived refuses the value of e, which is a view of v, which ends with e.
+func (f *fn) outlived(e *ast.Expr, v *Var) {
+	if f.f.Result.IsView() && returned(f.f.decl.fn.Decl.Body, e, true) {
+		f.returnsLocal(v)
+	}
+	f.fail(kindTyping, "drop while borrowed: %q", nameOf(v))
+}
+
+// returned reports whether the value of target, an expression within e, is
+// returned as it is, when the value of e is if tail says so.
+func returned(e, target *ast.Expr, tail bool) bool {
+	if e == target {
+		return tail
+	}
+	args := e.Args()
+	for i, a := range args {
+		last := false
+		switch e.Head() {
+		case "begin", "unsafe":
+			last = tail && i == len(args)-1
+		case "if":
+			last = tail && i > 0
+		case "return":
+			last = true
+		}
+		if returned(a, target, last) {
+			return true
+		}
+	}
+	return false
 }
 
 // tryTable says which function results let a result be tried.

@@ -191,7 +191,6 @@ func (f *fn) stmt1(e *ast.Expr) *Node {
 func (f *fn) temp(v val) val {
 	t := f.newVar("", v.n.Type)
 	if v.n.Type.IsView() {
-		f.known(v)
 		f.retarget(t, v.from)
 		t.bound = v.n.Src
 	}
@@ -199,13 +198,6 @@ func (f *fn) temp(v val) val {
 	n := f.node(Temp, v.n.Type, v.n.Src, 0)
 	n.Var, n.Args = t, f.list(v.n)
 	return val{n: n, brand: v.brand, from: v.from, full: v.full}
-}
-
-// known refuses a view whose source no rule gives.
-func (f *fn) known(v val) {
-	if v.from.unknown {
-		f.failAt(kindTyping, v.n.Src, "cannot infer borrow source for %s expression", v.n.Type.Token())
-	}
 }
 
 // lookup finds the variable that an identifier means, nil for input.
@@ -352,7 +344,6 @@ func (f *fn) let(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 	v := f.newVar(name, t)
 	v.brand, v.full = init.brand, init.full
 	if t.IsView() {
-		f.known(init)
 		f.retarget(v, init.from)
 		v.bound = args[1]
 	}
@@ -395,7 +386,6 @@ func (f *fn) set(e *ast.Expr, args []*ast.Expr, stmt bool) val {
 	}
 	switch {
 	case t.IsView():
-		f.known(init)
 		f.retarget(v, init.from)
 		v.bound = args[1]
 		v.full = v.full && init.full

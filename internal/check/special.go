@@ -72,8 +72,6 @@ func (f *fn) unwrapOr(e *ast.Expr, b *types.Builtin, args []*ast.Expr) val {
 	n.Staged = waits(c.n) && f.leaves > leaves && b.Params[1].Mode != types.Lazy
 	out := val{n: n, brand: joinBrands(c.brand, d.brand)}
 	if b.Result.IsView() {
-		f.known(c)
-		f.known(d)
 		out.from = f.join(c.from, d.from, b.Result)
 	}
 	return out

@@ -20,7 +20,6 @@ type borrow struct {
 	// param and other are the numbers, from 1, of up to two view parameters
 	// of this function whose own source it may share.
 	param, other int32
-	unknown      bool // of a builtin that does not say
 }
 
 // fn is the state of checking one function.
@@ -149,7 +148,7 @@ func (f *fn) merge(a, b []change) {
 
 // join is where a view may come from when it may come from a or from b.
 func (f *fn) join(a, b borrow, t types.Type) borrow {
-	out := borrow{owner: a.owner, unknown: a.unknown || b.unknown}
+	out := borrow{owner: a.owner}
 	if out.owner == nil {
 		out.owner = b.owner
 	} else if b.owner != nil && b.owner != a.owner {
@@ -249,7 +248,10 @@ func (f *fn) pop(value borrow) {
 		v.dead = true
 	}
 	for _, v := range s.node.Vars {
-		if v.status.borrows > 0 && !v.status.moved || value.owner == v {
+		if value.owner == v {
+			f.outlived(s.node.Src, v)
+		}
+		if v.status.borrows > 0 && !v.status.moved {
 			f.fail(kindTyping, "drop while borrowed: %q", nameOf(v))
 		}
 		v.dead = true

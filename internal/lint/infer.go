@@ -115,10 +115,7 @@ func (in *inferrer) infer(e *ast.Expr) *ty {
 	if in.ownModule(head) {
 		in.report("X07-TYPE-CALL-0001", e.Ptr(), fmt.Sprintf("unknown callee: %q", head), map[string]any{"callee": head})
 	}
-	if in.lenient {
-		args = withoutAtoms(head, args)
-	}
-	in.inferAll(args)
+	in.inferAll(withoutAtoms(head, args))
 	return in.fresh()
 }
 

@@ -81,7 +81,7 @@ func check(f *ast.File, caps Caps) []diag.Diagnostic {
 		l.walk(f.Solve, place{})
 	}
 	if f.SchemaVersion != ast.Schema030 {
-		l.out = append(l.out, typecheck(f, false)...)
+		l.out = append(l.out, typecheck(f)...)
 	}
 	diag.Sort(l.out)
 	return l.out

@@ -18,16 +18,15 @@ import (
 // rules. Pointers refer to f as it was parsed. The result is sorted.
 //
 // It is what the compiler asks about files with contracts, where an error is
-// fatal. So, unlike lint, it does not mistake the names that special forms
-// take for locals.
+// fatal, and a part of lint.
 func Typecheck(f *ast.File) []diag.Diagnostic {
-	out := typecheck(f, true)
+	out := typecheck(f)
 	diag.Sort(out)
 	return out
 }
 
-func typecheck(f *ast.File, lenient bool) []diag.Diagnostic {
-	m := &module{id: f.ModuleID, lenient: lenient, decls: make(map[string]*ast.Decl, len(f.Decls))}
+func typecheck(f *ast.File) []diag.Diagnostic {
+	m := &module{id: f.ModuleID, decls: make(map[string]*ast.Decl, len(f.Decls))}
 	for _, d := range f.Decls {
 		m.decls[d.Name] = d
 	}
@@ -44,10 +43,9 @@ func typecheck(f *ast.File, lenient bool) []diag.Diagnostic {
 
 // module is what all functions of a file share.
 type module struct {
-	id      string
-	decls   map[string]*ast.Decl
-	lenient bool // names in special forms are not locals
-	out     []diag.Diagnostic
+	id    string
+	decls map[string]*ast.Decl
+	out   []diag.Diagnostic
 }
 
 // origin says which rule of the language made two types equal. The names
