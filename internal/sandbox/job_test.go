@@ -123,6 +123,7 @@ type scripted struct {
 	stops, kills chan struct{}
 	done         chan struct{}
 	onStop       bool // ends when asked to
+	end          sync.Once
 }
 
 func newScripted(onStop bool) *scripted {
@@ -142,15 +143,16 @@ func (s *scripted) Wait() ExitStatus {
 func (s *scripted) Stop(time.Duration) {
 	s.stops <- struct{}{}
 	if s.onStop {
-		close(s.done)
+		s.end.Do(func() { close(s.done) })
 	}
 }
 
+// Kill counts only when it is what ends the guest.
 func (s *scripted) Kill() {
-	if len(s.kills) == 0 {
+	s.end.Do(func() {
 		s.kills <- struct{}{}
 		close(s.done)
-	}
+	})
 }
 
 // starter is a backend that starts a scripted guest.
