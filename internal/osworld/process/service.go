@@ -101,10 +101,11 @@ func ready(fd int, events int16) bool {
 // after it has exited. It closes the pipe at its end. The end is noticed only
 // while there is room for a byte; without room the answer is codeOutputLimit.
 func (c *child) drain(fd *int, buf *[]byte, limit uint64) int32 {
-	for *fd >= 0 {
+	for first := true; *fd >= 0; first = false {
 		room := min(limit-min(limit, uint64(len(*buf))), c.limit.TotalBytes-min(c.limit.TotalBytes, uint64(len(c.out)+len(c.err))))
 		if room == 0 {
-			if ready(*fd, unix.POLLIN) {
+			// What this pass filled, the program may empty before the next one.
+			if first && ready(*fd, unix.POLLIN) {
 				return codeOutputLimit
 			}
 			return 0
