@@ -39,6 +39,7 @@ var groups = []struct {
 	{"kernels", (*bench).kernels},
 	{"compile", (*bench).compile},
 	{"sandbox", (*bench).sandbox},
+	{"bundle", (*bench).bundle},
 }
 
 func main() {
