@@ -167,6 +167,7 @@ func openFiles() int {
 type names map[string][][]netip.Addr
 
 func (n names) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	host = strings.ToLower(host)
 	answers := n[host]
 	if len(answers) == 0 {
 		return nil, &stdnet.DNSError{Err: "no such host", Name: host, IsNotFound: true}
