@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -118,7 +119,7 @@ func (f *bundleFlags) bundle(ctx context.Context, s streams) (int, error) {
 	if err := r.repairEntry(j); err != nil {
 		return 0, err
 	}
-	if err := r.resolveModules(j); err != nil {
+	if err := f.resolveModules(j); err != nil {
 		return 0, err
 	}
 	art, section, err := j.compile()
@@ -188,6 +189,23 @@ func (f *bundleFlags) findTarget() (*target, error) {
 		return nil, usagef("--project must be a manifest file, got the directory %s", manifest)
 	}
 	return projectTarget(manifest)
+}
+
+// resolveModules finds where the program's modules are. Unlike x07 run, bundle
+// does without a lockfile when there is nothing to lock.
+func (f *bundleFlags) resolveModules(j *job) error {
+	t := j.target
+	if t.kind != kindProject || f.run.repair == lint.ModeMemory {
+		return f.run.resolveModules(j)
+	}
+	if _, err := os.Stat(t.project.LockPath()); !errors.Is(err, fs.ErrNotExist) {
+		return f.run.resolveModules(j)
+	}
+	if len(t.project.Dependencies) > 0 {
+		return usagef("missing lockfile for project with dependencies: %s", t.project.LockPath())
+	}
+	j.entryPath, j.moduleRoots = t.project.EntryPath(), t.project.OwnRoots()
+	return nil
 }
 
 // chooseBoundary decides what stands around the program when it runs. Only
