@@ -653,3 +653,42 @@ func TestOverridesAreEmbedded(t *testing.T) {
 		t.Errorf("%q, %q, exit status %d", out, stderr, code)
 	}
 }
+
+func TestAnImageRunsInPodman(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" {
+		t.Skip("starts containers")
+	}
+	podman, err := exec.LookPath("podman")
+	if err != nil {
+		t.Skip("podman is not installed")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("storage of an ordinary user may not be set up")
+	}
+	src, _ := filepath.Abs("testdata")
+	dir := publicDir(t)
+	archive := filepath.Join(dir, "tool.tar")
+	if _, stderr, code := x07(t, src, "bundle", "--program", "tool.x07.json", "--module-root", ".", "--out", filepath.Join(dir, "tool"), "--oci", archive, "--image", "x07.example/test/tool:1"); code != 0 {
+		t.Fatal(stderr)
+	}
+	// Storage of its own, so that nothing is left and nothing is met.
+	store := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"}
+	if out, err := exec.Command(podman, append(store, "load", "-i", archive)...).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("podman load: %v: %s", err, out)
+		}
+		t.Skipf("podman cannot be used here: %v: %s", err, out)
+	}
+	args := append(store, "--runtime", "runc", "run", "--rm", "-i", "--network", "none", "--read-only", "--ulimit", "nofile=1024", "--ulimit", "nproc=1024", "x07.example/test/tool:1", "a word")
+	cmd := exec.Command(podman, args...)
+	cmd.Stdin = strings.NewReader("line\n")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	code := exitCode(t, cmd.Run())
+	if code > 100 && os.Getenv("CI") != "true" {
+		t.Skipf("podman cannot run containers here: exit status %d: %s", code, errs.String())
+	}
+	if want := "[line]\n" + argv("tool", "a word"); out.String() != want || code != 2 {
+		t.Errorf("%q, %q, exit status %d; want %q and 2", out.String(), errs.String(), code, want)
+	}
+}

@@ -127,7 +127,11 @@ func annotations(o Options) [][2]string {
 	hosts := make([]string, 0, len(p.Net.AllowHosts))
 	if p.Net.Enabled {
 		for _, h := range p.Net.AllowHosts {
-			hosts = append(hosts, h.Host+":"+joinPorts(h.Ports))
+			host := strings.TrimSpace(h.Host)
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]"
+			}
+			hosts = append(hosts, host+":"+joinPorts(h.Ports))
 		}
 	}
 	l := p.Limits
