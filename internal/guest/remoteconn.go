@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -165,14 +166,16 @@ func (c *remoteConn) receive(p []byte) (int, error) {
 	return 0, c.end
 }
 
-// fails is the error of a read from the stream. A deadline breaks nothing.
+// fails is the error of a read from the stream. A deadline breaks nothing, and
+// is the error that everybody knows: TLS goes on after it.
 func (c *remoteConn) fails(err error) error {
-	if network.CodeOf(err) != network.Timeout {
-		if err == io.EOF {
-			err = errGone
-		}
-		c.end = err
+	if network.CodeOf(err) == network.Timeout {
+		return os.ErrDeadlineExceeded
 	}
+	if err == io.EOF {
+		err = errGone
+	}
+	c.end = err
 	return err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -81,7 +83,7 @@ func (n *Net) secure(ctx context.Context, conn net.Conn, cfg tlsConfig, deadline
 		return nil, network.Fail(err)
 	}
 	defer network.WakeOnEnd(ctx, conn.SetDeadline)()
-	s := tls.Client(conn, config)
+	s := tls.Client(&cutConn{conn}, config)
 	if err := s.Handshake(); err != nil {
 		if network.CodeOf(err) == network.Timeout {
 			return nil, &network.Failure{Code: network.Timeout, Err: err}
@@ -89,6 +91,21 @@ func (n *Net) secure(ctx context.Context, conn net.Conn, cfg tlsConfig, deadline
 		return nil, &network.Failure{Code: network.TLS, Err: err}
 	}
 	return s, network.Fail(conn.SetDeadline(time.Time{}))
+}
+
+// cutConn tells TLS that the connection ended without TLS's own end, which its
+// reader would otherwise take for one.
+type cutConn struct{ net.Conn }
+
+var errCut = errors.New("the connection ended without the closing record of TLS")
+
+// Read reads from the connection.
+func (c *cutConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		err = errCut
+	}
+	return n, err
 }
 
 // trust are the certificates that this run trusts, read when they are first
