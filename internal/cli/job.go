@@ -319,7 +319,7 @@ func (j *job) tell(s streams, o *outcome) (int, error) {
 		return 0, fmt.Errorf("write the program's output: %w", err)
 	}
 	for _, d := range fin.denials {
-		fmt.Fprintf(s.err, "x07 run: denied by the policy: %s %s (%s)\n", d.Op, d.Target, d.Field)
+		fmt.Fprintf(s.err, "x07 run: %s\n", d)
 	}
 	if fin.sandbox != nil {
 		for _, n := range fin.sandbox.Notes {

@@ -26,6 +26,18 @@ type Denial struct {
 	Count  int       `json:"count"`
 }
 
+// String says in one line what was refused and which field of the policy did
+// it. Without a field no policy would have allowed it, and it says what is wrong.
+func (d Denial) String() string {
+	switch {
+	case d.Field != "":
+		return fmt.Sprintf("denied by the policy: %s %s (%s)", d.Op, d.Target, d.Field)
+	case d.Class == BadPath.String():
+		return fmt.Sprintf("refused: %s %s (expected a relative path without .., \\ and empty segments)", d.Op, d.Target)
+	}
+	return fmt.Sprintf("refused: %s %s (%s)", d.Op, d.Target, d.Class)
+}
+
 // AuditLine is one line of an audit log: one effect of the program.
 type AuditLine struct {
 	Op       Op     `json:"op"`

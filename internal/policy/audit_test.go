@@ -282,3 +282,18 @@ func TestDenialsOfAGuestAreCheckedAndKeepHonestPatches(t *testing.T) {
 		}
 	}
 }
+
+func TestADenialSaysWhichFieldOrWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		denial Denial
+		want   string
+	}{
+		{Denial{Op: OpFSRead, Target: "a/b", Class: "denied", Field: "fs.read_roots"}, "denied by the policy: fs.read a/b (fs.read_roots)"},
+		{Denial{Op: OpFSRead, Target: "../b", Class: "bad_path"}, `refused: fs.read ../b (expected a relative path without .., \ and empty segments)`},
+		{Denial{Op: OpNetConnect, Target: ":0", Class: "invalid"}, "refused: net.connect :0 (invalid)"},
+	} {
+		if got := c.denial.String(); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

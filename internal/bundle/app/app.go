@@ -126,7 +126,7 @@ func checkArguments() error {
 // finish writes what the program returned and ends as it wants.
 func finish(im *image.Image, end ending) int {
 	for _, d := range end.denials {
-		fmt.Fprintf(os.Stderr, "%s: denied by the policy: %s %s (%s)\n", im.Name, d.Op, d.Target, d.Field)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", im.Name, d)
 	}
 	for _, n := range end.notes {
 		fmt.Fprintf(os.Stderr, "%s: note: %s\n", im.Name, n)
