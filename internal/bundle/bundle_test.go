@@ -589,6 +589,7 @@ func TestStreamsArgumentsLimitsAndSignalsReachThroughTheBoundary(t *testing.T) {
 		if !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
 			t.Errorf("%v: after SIGINT it ended with %v", boundary, err)
 		}
+		goneSoon(t, loop)
 
 		short := guestPolicy(t, dir, func(l map[string]any) { l["wall_ms"] = 700 })
 		loop = makeProgram(t, "loop", append(flags, "--policy", short)...)
@@ -598,6 +599,30 @@ func TestStreamsArgumentsLimitsAndSignalsReachThroughTheBoundary(t *testing.T) {
 			t.Errorf("%v: after its wall time: %q, %q, exit status %d", boundary, out, stderr, code)
 		}
 	}
+}
+
+// goneSoon waits until no process runs the executable or a file of its sidecar.
+func goneSoon(t *testing.T, exe string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var left []string
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+		left = nil
+		links, err := filepath.Glob("/proc/[0-9]*/exe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range links {
+			if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, exe) {
+				left = append(left, link+" -> "+target)
+			}
+		}
+		if left == nil {
+			return
+		}
+	}
+	t.Errorf("still running: %v", left)
 }
 
 func TestOverridesAreEmbedded(t *testing.T) {
