@@ -109,6 +109,30 @@ b6285c57e8797db5d4c51c80d6f11938afda9b11c6a003549709189e9b4b92a2  numbers.txt
 	{dir: "cli-args", profiles: []string{"os"},
 		command: `bin/x07 run --raw --project examples/cli-args --profile PROFILE -- -V`,
 		result:  result{stdout: "lines 1.0.0\n"}},
+	{dir: "web-service", profiles: both,
+		command: `bin/x07 run --raw --project examples/web-service --profile PROFILE -- 4 >/dev/null & bin/x07 run --raw --project examples/link-checker --profile PROFILE; wait`,
+		result:  result{stdout: linkReport + "bad  http://localhost:18079/ no connection\n"},
+		in:      map[string]result{"sandbox": deniedLink}},
+	{dir: "link-checker", profiles: both,
+		command: `bin/x07 run --raw --project examples/web-service --profile PROFILE -- 4 >/dev/null & bin/x07 run --raw --project examples/link-checker --profile PROFILE; wait`,
+		result:  result{stdout: linkReport + "bad  http://localhost:18079/ no connection\n"},
+		in:      map[string]result{"sandbox": deniedLink}},
+	{dir: "link-checker", profiles: both,
+		command: `bin/x07 run --raw --project examples/link-checker --profile PROFILE -- nothing.txt`,
+		result:  result{stdout: "link-checker: cannot read the list of links\n", code: 2},
+		in: map[string]result{"sandbox": {stdout: "link-checker: cannot read the list of links\n", code: 2,
+			stderr: "x07 run: denied by the policy: fs.read nothing.txt (fs.read_roots)\n"}}},
+}
+
+const linkReport = `ok   http://127.0.0.1:18077/ 200
+ok   http://127.0.0.1:18077/moved 200
+bad  http://127.0.0.1:18077/nowhere 404
+bad  http://127.0.0.1:18078/ no connection
+`
+
+var deniedLink = result{
+	stdout: linkReport + "bad  http://localhost:18079/ denied by the policy\n",
+	stderr: "x07 run: denied by the policy: net.http localhost:18079 (net.allow_dns)\n",
 }
 
 const treeReport = `{"root":"tree","files":6,"bytes":386,"largest":"src/station.c","extensions":{` +
