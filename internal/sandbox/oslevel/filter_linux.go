@@ -2,6 +2,7 @@ package oslevel
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
@@ -16,8 +17,6 @@ var denied = []string{
 	// Other processes.
 	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp",
 	"move_pages", "migrate_pages",
-	// Sessions and groups: the group is how everything is killed at the end.
-	"setsid", "setpgid",
 	// Mounts, namespaces and roots.
 	"mount", "umount2", "pivot_root", "chroot", "unshare", "setns", "open_tree", "move_mount",
 	"fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "swapon", "swapoff", "quotactl", "quotactl_fd",
@@ -37,6 +36,13 @@ var denied = []string{
 	"mknod", "mknodat",
 }
 
+// deniedWithoutNamespace are denied to a process that is not the first of a
+// process namespace of its own: there the process group is how everything is
+// killed at the end. A namespace ends with its first process, whatever groups
+// its children made. (A program's children need groups of their own, so without
+// a namespace none can be started.)
+var deniedWithoutNamespace = []string{"setsid", "setpgid"}
+
 // deniedWithoutExec are denied to a process that may start no other.
 var deniedWithoutExec = []string{"execve", "execveat", "fork", "vfork"}
 
@@ -53,6 +59,9 @@ func filterFor(r Rules) ([]unix.SockFilter, error) {
 		return nil, err
 	}
 	names := slices.Clone(denied)
+	if os.Getpid() != 1 {
+		names = append(names, deniedWithoutNamespace...)
+	}
 	var conditional []seccomp.NameWithConditions
 	conditional = append(conditional, setIDConditions(info)...)
 	if len(r.Exec) == 0 {
