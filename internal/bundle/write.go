@@ -110,7 +110,18 @@ func writeNew(path string, f File) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(f.Data)
+	// It is executable when it is empty, which shows the user's umask, and when it
+	// is whole: if this process is killed in between, what is left cannot start.
+	info, err := w.Stat()
+	if err == nil {
+		err = w.Chmod(0o600)
+	}
+	if err == nil {
+		_, err = w.Write(f.Data)
+	}
+	if err == nil {
+		err = w.Chmod(info.Mode().Perm())
+	}
 	if cerr := w.Close(); err == nil {
 		err = cerr
 	}

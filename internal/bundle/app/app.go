@@ -25,6 +25,7 @@ import (
 	"x07/internal/guest"
 	"x07/internal/osworld"
 	"x07/internal/policy"
+	"x07/internal/sandbox"
 	"x07/internal/sandbox/oslevel"
 )
 
@@ -190,6 +191,10 @@ func runHere(ctx context.Context, im *image.Image, input []byte) (ending, error)
 		if err != nil {
 			return ending{}, fmt.Errorf("find the working directory: %w", err)
 		}
+		if err := limitProcess(sandbox.LimitsFor(p.Limits)); err != nil {
+			return ending{}, fmt.Errorf("apply the policy's limits: %w", err)
+		}
+		job.MaxMemoryBytes = min(job.MaxMemoryBytes, p.Limits.MemBytes)
 		audit = policy.NewAudit(nil)
 		job.World.Gate = policy.FromPolicy(p, policy.Options{WorkDir: dir})
 		job.World.Audit, job.World.WorkDir = audit, dir
