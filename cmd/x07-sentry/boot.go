@@ -145,8 +145,10 @@ func (s *sentry) run() (int, error) {
 		if err := control.client.Call(boot.ContMgrRootContainerStart, &id, nil); err == nil {
 			status.send(wire.Status{Event: wire.EventStarted})
 		}
-		// Nobody else shall ever connect.
-		_ = unix.Shutdown(control.fd, unix.SHUT_RDWR)
+		if err := control.retire(); err != nil {
+			status.send(wire.Status{Event: wire.EventFailed, Error: err.Error()})
+			os.Exit(125)
+		}
 	}()
 	l.WaitForStartSignal()
 	if err := l.Run(); err != nil {
@@ -315,4 +317,25 @@ func controlSocket() (*ctlSocket, error) {
 		return nil, fmt.Errorf("release control socket: %w", err)
 	}
 	return &ctlSocket{fd: fd, client: urpc.NewClient(peer)}, nil
+}
+
+// retire sees to it that nobody else ever connects; the connection there is stays.
+//
+// A listening socket that is only shut down would keep gVisor's server busy for as
+// long as the guest lives: poll says that there is something to accept, and accept
+// that there is not. So something that accept refuses for good takes its place.
+// Shutting down wakes the server, which then finds that and ends.
+func (c *ctlSocket) retire() error {
+	other, err := unix.Eventfd(0, 0)
+	if err != nil {
+		return fmt.Errorf("close control socket: %w", err)
+	}
+	defer unix.Close(other)
+	if err := unix.Shutdown(c.fd, unix.SHUT_RDWR); err != nil {
+		return fmt.Errorf("shut down control socket: %w", err)
+	}
+	if err := unix.Dup3(other, c.fd, unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("close control socket: %w", err)
+	}
+	return nil
 }

@@ -381,6 +381,24 @@ func TestProcessorTimeIsCapped(t *testing.T) {
 	}
 }
 
+func TestTheGuestKernelRestsWhileItsGuestComputes(t *testing.T) {
+	// system is the time that the host's kernel spends on a guest, its start included.
+	system := func(amount string) time.Duration {
+		g := start(t, sandbox.Spec{Command: []string{guestBin, "work", "hash", amount}, Dir: "/"})
+		if out, err := io.ReadAll(g.Stream()); err != nil || len(out) == 0 {
+			t.Fatalf("got %q, %v", out, err)
+		}
+		g.Wait()
+		return g.(*guest).cmd.ProcessState.SystemTime()
+	}
+	begin := time.Now()
+	idle := system("0")
+	busy := system("400")
+	if took := time.Since(begin); busy-idle > took/5 {
+		t.Errorf("a computing guest cost %v of system time in %v, one that does nothing %v", busy, took, idle)
+	}
+}
+
 func TestProcessesAndThreadsAreCapped(t *testing.T) {
 	spec := sandbox.Spec{
 		Limits: sandbox.Limits{Procs: 40},
