@@ -69,7 +69,7 @@ func inBoth(t *testing.T, s setup, test func(t *testing.T, w world)) {
 }
 
 // throughBroker is a guest's network whose host is this process too.
-func throughBroker(t *testing.T, c broker.NetConfig, inside *policy.Gate) network.Network {
+func throughBroker(t testing.TB, c broker.NetConfig, inside *policy.Gate) network.Network {
 	t.Helper()
 	a, b := stdnet.Pipe()
 	host, err := yamux.Client(a, broker.SessionConfig())

@@ -172,6 +172,19 @@ func (t *transfer) Write(p []byte) (int, error) {
 	return k, err
 }
 
+// ReadFrom takes body bytes without a buffer between, as io.Copy wants it.
+func (t *transfer) ReadFrom(r io.Reader) (int64, error) {
+	if t.file == nil {
+		k, err := t.body.ReadFrom(r)
+		t.size += k
+		return k, err
+	}
+	return io.Copy(writerOnly{t}, r)
+}
+
+// writerOnly hides that a transfer can read.
+type writerOnly struct{ io.Writer }
+
 // hop performs one request and returns where a redirect leads, "" for the last
 // response.
 func (t *transfer) hop(ctx context.Context, u *url.URL, out *http1.Request) (next string, err error) {
@@ -210,6 +223,9 @@ func (t *transfer) hop(ctx context.Context, u *url.URL, out *http1.Request) (nex
 	return t.exchange(stream, u, out)
 }
 
+// believed bounds the memory that an announced length gets in advance, in bytes.
+const believed = 4 << 20
+
 func codeOrZero(t *transfer, err error) network.Code {
 	if err == nil {
 		return 0
@@ -246,6 +262,10 @@ func (t *transfer) exchange(stream net.Conn, u *url.URL, out *http1.Request) (ne
 		case 307, 308:
 			return resp.Location, nil
 		}
+	}
+	if t.file == nil {
+		// What a server announces is believed up to a size that costs nothing.
+		t.body.Grow(int(max(0, min(resp.Length(), t.limit, believed))) + bytes.MinRead)
 	}
 	_, err = in.Body(resp, t)
 	return "", err

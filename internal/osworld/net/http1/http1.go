@@ -172,6 +172,9 @@ type Response struct {
 	coded   bool  // Transfer-Encoding was present
 }
 
+// Length is the announced length of the body in bytes, -1 if there is none.
+func (r *Response) Length() int64 { return r.length }
+
 // Reader reads the responses of one connection.
 type Reader struct {
 	r    *bufio.Reader
