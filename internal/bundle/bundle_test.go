@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +20,7 @@ import (
 	"time"
 
 	"x07/internal/bundle"
+	"x07/internal/policy"
 	"x07/internal/sandbox/gvisor"
 )
 
@@ -623,6 +627,40 @@ func goneSoon(t *testing.T, exe string) {
 		}
 	}
 	t.Errorf("still running: %v", left)
+}
+
+func TestABundleReachesTheHostsOfItsPolicyAndNoOthers(t *testing.T) {
+	needGuest(t)
+	page := func(text string) (url, at string) {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }))
+		t.Cleanup(s.Close)
+		return s.URL, strings.TrimPrefix(s.URL, "http://")
+	}
+	granted, at := page("granted")
+	other, _ := page("other")
+	dir := publicDir(t)
+	p, err := policy.FromTemplate("http-client", "test.bundle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "policy.json")
+	if err := os.WriteFile(path, policy.Render(p), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, flags := range map[string][]string{
+		"guest kernel": nil,
+		"os":           {"--sandbox-backend", "os", "--i-accept-weaker-isolation"},
+		"none":         {"--sandbox-backend", "none", "--i-accept-weaker-isolation"},
+	} {
+		exe := makeProgram(t, "get", append(flags, "--world", "run-os-sandboxed", "--policy", path, "--allow-host", at)...)
+		if out, stderr, code := (started{exe: exe, args: []string{granted}}).run(t); out != "granted" || code != 0 {
+			t.Errorf("%s: the granted host: %q, %q, exit status %d", name, out, stderr, code)
+		}
+		out, stderr, code := started{exe: exe, args: []string{other}}.run(t)
+		if code != 9 || out == "other" || !strings.Contains(stderr, "net.allow_hosts") {
+			t.Errorf("%s: another host: %q, %q, exit status %d", name, out, stderr, code)
+		}
+	}
 }
 
 func TestOverridesAreEmbedded(t *testing.T) {
