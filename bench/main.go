@@ -39,6 +39,7 @@ var groups = []struct {
 	{"kernels", (*bench).kernels},
 	{"compile", (*bench).compile},
 	{"sandbox", (*bench).sandbox},
+	{"os", (*bench).os},
 	{"bundle", (*bench).bundle},
 }
 
@@ -89,6 +90,7 @@ type command struct {
 	name   string
 	argv   []string
 	stdin  string   // file; "" is empty
+	dir    string   // "" is ours
 	env    []string // in addition to ours
 	before func()   // run before each measurement, not measured
 }
@@ -100,6 +102,7 @@ func (c command) once() (time.Duration, string, error) {
 	}
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Dir = c.dir
 	if c.stdin != "" {
 		f, err := os.Open(c.stdin)
 		if err != nil {
