@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/ast"
+	"x07/internal/diag"
+	"x07/internal/lint/strict"
 	"x07/internal/program"
 	"x07/internal/project"
 	"x07/internal/report"
@@ -17,7 +19,7 @@ const exitPatch = 21
 
 func astCommand(s streams, g *global) *cobra.Command {
 	return group("ast", "Look at and change x07AST documents", "ast subcommand",
-		astInitCommand(s, g), astGetCommand(s, g), astPatchCommand(s, g), astCanonCommand(s, g), astValidateCommand(s))
+		astInitCommand(s, g), astGetCommand(s, g), astPatchCommand(s, g), astCanonCommand(s, g), astValidateCommand(s), astSchemaCommand(s, g))
 }
 
 // astFailure prints a report that says ok:false, tells why on stderr, and ends
@@ -203,15 +205,20 @@ func astPatchCommand(s streams, g *global) *cobra.Command {
 				return astFailure(s, rep, fmt.Errorf("apply patch failed: %w", err), exitPatch)
 			}
 			text := report.Canonical(doc)
-			f, err := ast.Parse(text)
-			if err == nil {
-				text = ast.Format(f)
-			} else if validate {
-				d := parseDiagnostic(err)
-				if werr := emitReport(s, d); werr != nil {
-					return werr
+			if validate {
+				found, err := strict.Validate(text)
+				if err != nil {
+					return astFailure(s, rep, fmt.Errorf("validate the result: %w", err), exitUsage)
 				}
-				return exit(exitReported)
+				if len(found) > 0 {
+					if err := emitReport(s, &diag.Report{Diagnostics: found}); err != nil {
+						return err
+					}
+					return exit(exitReported)
+				}
+			}
+			if f, err := ast.Parse(text); err == nil {
+				text = ast.Format(f)
 			}
 			if err := project.WriteAtomic(rep.Out, text, 0o644); err != nil {
 				return astFailure(s, rep, err, exitUsage)

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -89,6 +91,23 @@ func dispatch(s streams, cmd *cobra.Command, args []string) int {
 	return exitUsage
 }
 
+// elsewhere says what to do instead of a command that does not exist, where
+// that can be known from its name.
+func elsewhere(name string) string {
+	switch {
+	case strings.HasSuffix(name, ".x07.json"):
+		return "to run this program: x07 run --program " + name
+	case name == "pkg":
+		return `this release resolves locked packages but manages none; a project without dependencies has the lockfile {"schema_version":"x07.lock@0.2.0","dependencies":[]}`
+	case slices.Contains(otherCommands[:], name):
+		return "X07 has it, but this release does not"
+	}
+	return ""
+}
+
+// otherCommands are the commands of X07 that this toolchain does not have.
+var otherCommands = [...]string{"arch", "bench", "cli", "diag", "mcp", "review", "rr", "schema", "sm", "test", "trust", "verify"}
+
 // flagError is an error of the argument parser; it is shown with the usage.
 type flagError struct{ err error }
 
@@ -99,10 +118,27 @@ func argError(format string, args ...any) error {
 	return &flagError{fmt.Errorf(format, args...)}
 }
 
-// noArgs refuses positional arguments.
+// noArgs refuses positional arguments. To a command that only groups others
+// they are the name of one that does not exist.
 func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
+	switch {
+	case len(args) == 0:
+		return nil
+	case !cmd.HasAvailableSubCommands():
 		return argError("unexpected argument %q", args[0])
 	}
-	return nil
+	if hint := elsewhere(args[0]); hint != "" {
+		return argError("unknown command %q: %s", args[0], hint)
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	names := cmd.SuggestionsFor(args[0])
+	if len(names) > 0 {
+		return argError("unknown command %q: did you mean %q?", args[0], names[0])
+	}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return argError("unknown command %q: expected one of %s", args[0], strings.Join(names, ", "))
 }

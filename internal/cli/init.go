@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -45,6 +46,14 @@ var initTemplates = map[string]string{
 	"sqlite-app":      "sandbox",
 	"postgres-client": "sandbox",
 	"worker":          "sandbox",
+}
+
+// tryIt is what to run next where the program takes no input, or needs more
+// than its policy grants: base policies list no hosts.
+var tryIt = map[string]string{
+	"cli":         "x07 run --raw -- app --url https://example.com/ --depth 2 --out site",
+	"http-client": "x07 run --raw --allow-host example.com:443",
+	"web-service": "x07 run --raw --allow-host 127.0.0.1:30031",
 }
 
 func initCommand(s streams) *cobra.Command {
@@ -140,10 +149,7 @@ func initProject(r *initReport, template string) error {
 		"Agent kit: AGENT.md (self-recovery + canonical commands)",
 		"Toolchain pin: x07-toolchain.toml (channel=stable; components=docs+skills)",
 	}
-	r.NextSteps = []string{"x07 run", "x07 run --raw --input-b64 aGVsbG8K"}
-	if template == "cli" {
-		r.NextSteps[1] = "x07 run --raw -- app --url https://example.com/ --depth 2 --out site"
-	}
+	r.NextSteps = []string{"x07 run", cmp.Or(tryIt[template], "x07 run --raw --input-b64 aGVsbG8K")}
 	return nil
 }
 

@@ -64,6 +64,13 @@ func (f *finished) child(maxOutput uint64) report.Child {
 	return c
 }
 
+// seconds is a limit that was given in seconds. What is beyond a century is
+// a century: the type of durations ends not far behind.
+func seconds(n uint64) time.Duration {
+	const century = 100 * 366 * 24 * 60 * 60
+	return time.Duration(min(n, century)) * time.Second
+}
+
 // endLine is text with its last line ended, so that what follows is a line.
 func endLine(text []byte) []byte {
 	if n := len(text); n > 0 && text[n-1] != '\n' {
@@ -83,7 +90,7 @@ func runInProcess(ctx context.Context, j *job, s streams, art *artifact.Artifact
 		Fuel:           j.fuel,
 		MaxMemoryBytes: j.memory,
 		MaxOutputBytes: j.output,
-		CPUTime:        time.Duration(j.cpuSeconds) * time.Second,
+		CPUTime:        seconds(j.cpuSeconds),
 		World:          osworld.Config{Audit: j.audit, WorkDir: j.workDir, Stdin: j.stdin, Stdout: stdout, Stderr: stderr, OwnsProcess: true, LookupEnv: j.lookupEnv},
 	}
 	if j.raw {

@@ -70,9 +70,9 @@ type policyFlags struct {
 func (k *knobFlags) register(f *pflag.FlagSet) {
 	f.Var(newEnum(&k.ccProfile, "default", "size"), "cc-profile", "accepted for compatibility; programs compile to WebAssembly")
 	f.Var(number{&k.maxCBytes}, "max-c-bytes", "accepted for compatibility")
-	f.Var(number{&k.fuel}, "solve-fuel", "stop after this many fuel units (default no limit)")
-	f.Var(number{&k.memory}, "max-memory-bytes", "heap of the program (default 67108864)")
-	f.Var(number{&k.output}, "max-output-bytes", "cap of the program's output (default 1048576)")
+	f.Var(number{&k.fuel}, "solve-fuel", "stop after this many fuel units; 0 is no limit (the default)")
+	f.Var(number{&k.memory}, "max-memory-bytes", "heap of the program; 0 is the default, 67108864")
+	f.Var(number{&k.output}, "max-output-bytes", "cap of the program's output; 0 is the default, 1048576")
 	f.Var(number{&k.cpuSeconds}, "cpu-time-limit-seconds", "processor time; 0 is no limit (default 30)")
 	f.BoolVar(&k.borrowChecks, "debug-borrow-checks", false, "add debug_stats to the report")
 	f.BoolVar(&k.autoFFI, "auto-ffi", false, "accepted for compatibility")

@@ -53,10 +53,14 @@ func (f *runFlags) findTarget() (*target, error) {
 		return nil, err
 	}
 	manifest := project.Discover(dir)
-	if manifest == "" {
-		return nil, usagef("no project found (pass --project, --program, or --artifact)")
+	if manifest != "" {
+		return projectTarget(manifest)
 	}
-	return projectTarget(manifest)
+	hint := ""
+	if len(f.args) > 0 && strings.HasSuffix(f.args[0], ".x07.json") {
+		hint = fmt.Sprintf("; to run the program %s: x07 run --program %[1]s", f.args[0])
+	}
+	return nil, usagef("no project found (pass --project, --program, or --artifact)%s", hint)
 }
 
 // projectTarget is the project of a manifest or of a directory.
@@ -198,8 +202,9 @@ func (f *runFlags) repairEntry(j *job) error {
 	case f.repair == lint.ModeMemory:
 		j.entry = res.Canonical
 	case sum.Changed():
-		if err := project.WriteAtomic(path, res.Canonical, 0o644); err != nil {
-			return fmt.Errorf("%s: %w", label, err)
+		// A file that is only laid out differently compiles as it is.
+		if err := project.WriteAtomic(path, res.Canonical, 0o644); err != nil && sum.AppliedOps > 0 {
+			return fmt.Errorf("%s: %w (hint: --repair memory repairs a copy, --repair off leaves the file alone)", label, err)
 		}
 	}
 	return nil

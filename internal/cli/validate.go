@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,20 +9,17 @@ import (
 
 	"x07/internal/ast"
 	"x07/internal/diag"
+	"x07/internal/lint/strict"
 	"x07/internal/project"
-)
-
-// The codes of document validation.
-const (
-	codeSchemaVersion = "X07-SCHEMA-0002"
-	codeParse         = "X07-X07AST-PARSE-0001"
+	"x07/internal/report"
+	"x07/schemas"
 )
 
 func astValidateCommand(s streams) *cobra.Command {
 	var in, out string
 	cmd := &cobra.Command{
 		Use:   "validate --in FILE",
-		Short: "Check that a document is x07AST",
+		Short: "Check a document against the schema of its version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := required("--in", in); err != nil {
@@ -39,10 +35,11 @@ func astValidateCommand(s streams) *cobra.Command {
 			if err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}
-			d, err := validate(src)
+			found, err := strict.Validate(src)
 			if err != nil {
 				return astFailure(s, rep, fmt.Errorf("parse JSON: %s: %w", in, err), exitUsage)
 			}
+			d := &diag.Report{Diagnostics: found}
 			if out != "" {
 				rep.X07Diag = &out
 				if err := project.WriteAtomic(out, d.AppendJSON(nil), 0o644); err != nil {
@@ -64,45 +61,33 @@ func astValidateCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// validate checks a document's schema version and structure. Text that is no
-// JSON is an error.
-func validate(src []byte) (*diag.Report, error) {
-	doc, err := ast.DecodeJSON(src)
-	if err != nil {
-		return nil, err
+func astSchemaCommand(s streams, g *global) *cobra.Command {
+	var pretty bool
+	version := ast.Schema050
+	cmd := &cobra.Command{
+		Use:   "schema [--schema-version V]",
+		Short: "Print the JSON Schema of x07AST documents",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if !slices.Contains(strings.Split(ast.SupportedSchemas, ", "), version) {
+				return usagef("unsupported schema_version: expected one of %s, got %q", ast.SupportedSchemas, version)
+			}
+			text, err := schemas.Document(version)
+			if err != nil {
+				return err
+			}
+			doc, err := ast.DecodeJSON(text)
+			if err != nil {
+				return fmt.Errorf("schema of %s: %w", version, err)
+			}
+			text = report.Canonical(doc)
+			if pretty {
+				text = report.CanonicalPretty(doc)
+			}
+			return output(s, g.out, text)
+		},
 	}
-	r := &diag.Report{}
-	obj, _ := doc.(map[string]any)
-	supported := strings.Split(ast.SupportedSchemas, ", ")
-	if got, ok := obj["schema_version"].(string); ok && !slices.Contains(supported, got) {
-		list := make([]any, len(supported))
-		for i, v := range supported {
-			list[i] = v
-		}
-		r.Diagnostics = append(r.Diagnostics, diag.Diagnostic{
-			Code: codeSchemaVersion, Severity: diag.SeverityError, Stage: diag.StageParse,
-			Message: fmt.Sprintf("unsupported schema_version: %q (supported: %s)", got, ast.SupportedSchemas),
-			Loc:     diag.At("/schema_version"),
-			Data:    map[string]any{"got": got, "supported": list},
-			Quickfix: &diag.Quickfix{
-				Patch: []ast.PatchOp{{Op: "replace", Path: "/schema_version", Value: ast.Schema050}},
-				Note:  "Set schema_version to " + ast.Schema050,
-			},
-		})
-	}
-	if _, err := ast.Parse(src); err != nil {
-		r.Diagnostics = append(r.Diagnostics, parseDiagnostic(err).Diagnostics...)
-	}
-	diag.Sort(r.Diagnostics)
-	return r, nil
-}
-
-// parseDiagnostic is a parser failure as a report.
-func parseDiagnostic(err error) *diag.Report {
-	d := diag.Diagnostic{Code: codeParse, Severity: diag.SeverityError, Stage: diag.StageParse, Message: err.Error()}
-	var pe *ast.ParseError
-	if errors.As(err, &pe) {
-		d.Message, d.Loc = pe.Message, diag.At(pe.Ptr)
-	}
-	return &diag.Report{Diagnostics: []diag.Diagnostic{d}}
+	cmd.Flags().BoolVar(&pretty, "pretty", false, "indent it")
+	cmd.Flags().StringVar(&version, "schema-version", version, "schema version of the documents")
+	return cmd
 }

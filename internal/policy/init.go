@@ -92,6 +92,9 @@ func Init(o InitOptions) (InitReport, []byte, error) {
 
 // place writes data to path unless it holds something else, and says what it did.
 func place(root, path string, data []byte, force, mkdir bool) (status string, err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("write %s: expected a regular file or nothing there", path)
+	}
 	old, err := os.ReadFile(path)
 	switch {
 	case err == nil && bytes.Equal(old, data):

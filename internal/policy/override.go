@@ -81,8 +81,11 @@ func Resolve(r Request) (Resolved, error) {
 	if !filepath.IsAbs(base) {
 		base = filepath.Join(r.Root, base)
 	}
-	if info, err := os.Stat(base); err != nil || !info.Mode().IsRegular() {
+	switch info, err := os.Stat(base); {
+	case err != nil:
 		return out, usage("missing policy file: %s", base)
+	case !info.Mode().IsRegular():
+		return out, usage("missing policy file: %s is not a regular file", base)
 	}
 	out.Base, out.Path = base, base
 	if !r.Overrides.Any() {

@@ -42,6 +42,9 @@ func WriteAtomic(path string, data []byte, perm os.FileMode) error {
 		return fmt.Errorf("write %s: %w", path, cause(err))
 	}
 	_, err = f.Write(data)
+	if err == nil && info != nil {
+		err = f.Chmod(perm) // whatever the umask says
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
