@@ -33,7 +33,7 @@ func (d Denial) String() string {
 	case d.Field != "":
 		return fmt.Sprintf("denied by the policy: %s %s (%s)", d.Op, d.Target, d.Field)
 	case d.Class == BadPath.String():
-		return fmt.Sprintf("refused: %s %s (expected a relative path without .., \\ and empty segments)", d.Op, d.Target)
+		return fmt.Sprintf("refused: %s %s (expected a relative path that names something, without .., \\ and empty parts)", d.Op, d.Target)
 	}
 	return fmt.Sprintf("refused: %s %s (%s)", d.Op, d.Target, d.Class)
 }

@@ -289,7 +289,7 @@ func TestADenialSaysWhichFieldOrWhatIsWrong(t *testing.T) {
 		want   string
 	}{
 		{Denial{Op: OpFSRead, Target: "a/b", Class: "denied", Field: "fs.read_roots"}, "denied by the policy: fs.read a/b (fs.read_roots)"},
-		{Denial{Op: OpFSRead, Target: "../b", Class: "bad_path"}, `refused: fs.read ../b (expected a relative path without .., \ and empty segments)`},
+		{Denial{Op: OpFSRead, Target: "../b", Class: "bad_path"}, `refused: fs.read ../b (expected a relative path that names something, without .., \ and empty parts)`},
 		{Denial{Op: OpNetConnect, Target: ":0", Class: "invalid"}, "refused: net.connect :0 (invalid)"},
 	} {
 		if got := c.denial.String(); got != c.want {
