@@ -40,6 +40,13 @@ const (
 type boundsPass struct {
 	f     *ir.Func
 	facts []fact
+	// breaks are the facts that hold at all breaks seen so far to a label.
+	breaks map[ir.LabelID][]fact
+}
+
+// common keeps the facts of a that are also in b.
+func common(a, b []fact) []fact {
+	return slices.DeleteFunc(a, func(f fact) bool { return !slices.Contains(b, f) })
 }
 
 // accesses are the builtins that read or write one byte of their first
@@ -183,7 +190,7 @@ func (b *boundsPass) walk(e *ir.Expr) {
 		case e.Args[2].Type == types.Never:
 			b.facts = then
 		default:
-			b.facts = slices.DeleteFunc(b.facts, func(f fact) bool { return !slices.Contains(then, f) })
+			b.facts = common(b.facts, then)
 		}
 		return
 	case ir.OpFor:
@@ -205,9 +212,26 @@ func (b *boundsPass) walk(e *ir.Expr) {
 		b.facts = outside
 		return
 	case ir.OpLabeled:
-		// A break may leave from anywhere inside.
+		// What follows is reached from the end and from each break.
+		if b.breaks == nil {
+			b.breaks = map[ir.LabelID][]fact{}
+		}
 		b.walk(e.Args[0])
-		b.facts = b.facts[:0]
+		if left, ok := b.breaks[e.Label]; ok && e.Args[0].Type == types.Never {
+			b.facts = left
+		} else if ok {
+			b.facts = common(b.facts, left)
+		}
+		return
+	case ir.OpBreak:
+		for _, a := range e.Args {
+			b.walk(a)
+		}
+		if left, ok := b.breaks[e.Label]; ok {
+			b.breaks[e.Label] = common(left, b.facts)
+		} else {
+			b.breaks[e.Label] = slices.Clone(b.facts)
+		}
 		return
 	}
 	if v, ok := inPlace(e); ok {

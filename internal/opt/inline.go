@@ -117,6 +117,11 @@ func (in *inliner) wanted(callee ir.FuncID) bool {
 	if s.visit != 2 || !s.fit {
 		return false
 	}
+	if s.loops {
+		// Its call costs little beside its work, and its variables would
+		// compete for registers with those of the loops around the call.
+		return false
+	}
 	return s.size <= inlineSmall || in.calls[callee] == 1 && s.size <= inlineOnce
 }
 

@@ -17,6 +17,8 @@ func Optimise(p *ir.Program) *ir.Program {
 	prune(p)
 	for _, f := range p.Funcs {
 		simplify(f)
+		exits(f)
+		flags(f)
 		bounds(f)
 	}
 	return p
