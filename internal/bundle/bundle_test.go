@@ -19,9 +19,13 @@ import (
 	"testing"
 	"time"
 
+	jsonschema "github.com/santhosh-tekuri/jsonschema/v6"
+
 	"x07/internal/bundle"
+	"x07/internal/bundle/sidecar"
 	"x07/internal/policy"
 	"x07/internal/sandbox/gvisor"
+	"x07/schemas"
 )
 
 // The tests make bundles with the real command and run them as strangers do:
@@ -472,10 +476,44 @@ func sandboxed(t *testing.T, args ...string) (exe, dir string) {
 	t.Helper()
 	dir = projectCopy(t, "sandboxed")
 	exe = filepath.Join(publicDir(t), "app")
-	if _, stderr, code := x07(t, dir, append([]string{"bundle", "--profile", "sandbox", "--out", exe}, args...)...); code != 0 {
+	_, stderr, code := x07(t, dir, append([]string{"bundle", "--profile", "sandbox", "--out", exe}, args...)...)
+	if code != 0 {
 		t.Fatal(stderr)
 	}
+	manifest, err := os.ReadFile(exe + ".vm/manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches(t, sidecar.Schema, manifest)
 	return exe, dir
+}
+
+// matches holds a document to its published schema.
+func matches(t *testing.T, version string, doc []byte) {
+	t.Helper()
+	text, err := schemas.Document(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("urn:test", tree); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("urn:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(v); err != nil {
+		t.Errorf("%s: %v", version, err)
+	}
 }
 
 const sandboxedOutput = "data/notes.txt: read 30 bytes\nsecret/key.txt: denied by policy, code 60001\n"
