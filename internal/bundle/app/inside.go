@@ -28,9 +28,13 @@ func answer(im *image.Image) error {
 	// A soft stop ends the program, and what it came to is still told.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return guest.Serve(ctx, stdio{os.Stdin, os.Stdout}, func(ctx context.Context, s guest.Served) (wire.Response, []byte) {
+	err = guest.Serve(ctx, stdio{os.Stdin, os.Stdout}, func(ctx context.Context, s guest.Served) (wire.Response, []byte) {
 		return guest.AnswerWith(ctx, s, code)
 	})
+	if err != nil {
+		return fmt.Errorf("talk to the host (this is the inside of a VM bundle, which its launcher starts in a guest): %w", err)
+	}
+	return nil
 }
 
 // stdio is standard input and output as one stream.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -187,7 +186,7 @@ func FuzzNoFileMakesReadingPanic(f *testing.F) {
 			total += s.Size
 			data, err := im.Section(s.Name)
 			if err == nil && int64(len(data)) != s.Size {
-				t.Fatal(fmt.Sprintf("section %s has %d bytes, its header says %d", s.Name, len(data), s.Size))
+				t.Fatalf("section %s has %d bytes, its header says %d", s.Name, len(data), s.Size)
 			}
 		}
 		if total > int64(len(b)) {
