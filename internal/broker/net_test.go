@@ -3,11 +3,14 @@ package broker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/yamux"
 
 	"x07/internal/guest/wire"
 	"x07/internal/policy"
@@ -160,4 +163,36 @@ func FuzzStream(f *testing.F) {
 			t.Fatal("the stream was not let go")
 		}
 	})
+}
+
+func TestAGuestThatOpensStreamsWithoutEndLosesTheSession(t *testing.T) {
+	host, inside := net.Pipe()
+	guest, err := yamux.Server(inside, SessionConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := Run(context.Background(), host, Job{Accept: Network(NetConfig{})})
+		done <- err
+	}()
+	opened := 0
+	for ; opened < 10*maxGuestStreams; opened++ {
+		s, err := guest.OpenStream()
+		if err != nil {
+			break
+		}
+		if _, err := s.Write([]byte{byte(wire.FrameNetRequest)}); err != nil {
+			break
+		}
+	}
+	select {
+	case err := <-done:
+		if !errors.Is(err, ErrGuestDied) {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%d streams did not end the session", opened)
+	}
 }

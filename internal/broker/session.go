@@ -50,7 +50,9 @@ type Outcome struct {
 // ErrGuestDied means that the stream ended before the answer.
 var ErrGuestDied = errors.New("the guest ended without an answer")
 
-// maxGuestStreams bounds the streams a guest may have open.
+// maxGuestStreams bounds the streams a guest may have open. Each may hold up to
+// a window of bytes that nobody has read yet (256 KiB), also for a while after
+// our side closed it.
 const maxGuestStreams = 1024
 
 // SessionConfig is the yamux configuration of both ends. Liveness is the job
@@ -217,6 +219,12 @@ func acceptStreams(ctx context.Context, session *yamux.Session, serve func(conte
 	for {
 		s, err := session.AcceptStream()
 		if err != nil {
+			return
+		}
+		// Our runner closes what it opened. A guest that opens streams faster than
+		// they can end wants the host's memory: it loses all of them.
+		if session.NumStreams() > maxGuestStreams+64 {
+			session.Close()
 			return
 		}
 		select {
