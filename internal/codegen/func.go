@@ -309,28 +309,6 @@ func (c *fn) literalBytes(e *ir.Expr) {
 	f.Push(wasm.Call(c.rtCopy(), wasm.K(int64(c.literal(e.Data))), wasm.K(n), c.site(e, msgOOM)), wasm.K(n))
 }
 
-func (c *fn) ifElse(e *ir.Expr) {
-	f := c.f
-	c.cond(e.Args[0])
-	f.If(i32s(e.Type.Words())...)
-	branch := func(b *ir.Expr) {
-		if e.Type == types.Invalid {
-			c.stmt(b)
-		} else {
-			c.expr(b)
-		}
-	}
-	branch(e.Args[1])
-	if !c.empty(e.Args[2]) {
-		f.Else()
-		branch(e.Args[2])
-	}
-	f.End()
-	if e.Type == types.Never {
-		f.Unreachable()
-	}
-}
-
 // empty reports whether e emits nothing at all.
 func (c *fn) empty(e *ir.Expr) bool {
 	return e.Op == ir.OpSeq && len(e.Args) == 0 && c.plan.before[e] == 0
