@@ -140,7 +140,8 @@ func applyLandlock(r Rules, report *Report) error {
 		add(fileRights|landlock.AccessFSSet(ll.AccessFSWriteFile), true, "/dev/null"),
 		add(readRights, false, r.Read...),
 		add(write, false, r.Write...),
-		add(execRights, false, r.Exec...),
+		// An executable that is not there now stays out of reach.
+		add(execRights, true, r.Exec...),
 	)
 	if len(r.Exec) > 0 {
 		err = errors.Join(err, add(readRights|execRights, true, libraries...))

@@ -227,7 +227,7 @@ func TestNeitherPrivilegesNorOtherProcessesNorTheNetworkAreInReach(t *testing.T)
 func TestOnlyListedPortsAndProgramsAreInReach(t *testing.T) {
 	needLandlock(t, 4)
 	allowed, denied := listen(t), listen(t)
-	spec := sandbox.Spec{Ports: sandbox.Ports{Connect: []uint16{port(allowed)}}, Exec: []string{guestBin}}
+	spec := sandbox.Spec{Ports: sandbox.Ports{Connect: []uint16{port(allowed)}}, Exec: []string{filepath.Join(t.TempDir(), "not-built-yet"), guestBin}}
 	if out, st := do(t, spec, "dial", "tcp4", allowed.Addr().String()); st.Code != 0 {
 		t.Errorf("dial of a listed port failed: %q", out)
 	}
