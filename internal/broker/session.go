@@ -27,6 +27,10 @@ type Job struct {
 	Request  wire.Request
 	Artifact []byte // encoded
 	Input    []byte
+	// Code is machine code of the artifact, which spares the guest to make it; nil
+	// or too long for the protocol: the guest compiles. It only ever goes in: what a
+	// guest makes stays there.
+	Code []byte
 	// Stdin is read until its end or the end of the run; nil means empty.
 	Stdin io.Reader
 	// Stdout and Stderr receive the program's streams as they come; nil drops them.
@@ -130,6 +134,11 @@ func send(control net.Conn, job Job) error {
 	req.Version = wire.Version
 	req.ArtifactBytes = uint64(len(job.Artifact))
 	req.InputBytes = uint64(len(job.Input))
+	code := job.Code
+	if len(code) > wire.MaxCode {
+		code = nil
+	}
+	req.CodeBytes = uint64(len(code))
 	if err := wire.WriteDocument(w, wire.FrameRequest, req); err != nil {
 		return err
 	}
@@ -137,6 +146,9 @@ func send(control net.Conn, job Job) error {
 		return err
 	}
 	if err := wire.WriteAll(w, wire.FrameInput, job.Input); err != nil {
+		return err
+	}
+	if err := wire.WriteAll(w, wire.FrameCode, code); err != nil {
 		return err
 	}
 	if err := wire.WriteFrame(w, wire.FrameStart, nil); err != nil {
@@ -256,6 +268,8 @@ func (o Outcome) Result() engine.Result {
 		CPU:      o.CPU,
 		Wall:     o.Wall,
 		Startup:  o.Startup,
+
+		Precompiled: o.Precompiled,
 	}
 	if o.Error != "" {
 		r.Err = errors.New(o.Error)

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"x07/internal/artifact"
+	"x07/internal/compile"
+	"x07/internal/engine"
 	"x07/internal/launch"
 	"x07/internal/report"
 	"x07/internal/sandbox"
@@ -35,6 +38,15 @@ func runSandboxed(ctx context.Context, j *job, s streams, art *artifact.Artifact
 	if err != nil {
 		return nil, fmt.Errorf("encode the compiled program: %w", err)
 	}
+	// The guest compiles nothing when it is given machine code; without, it does.
+	var cache string
+	if dir := compile.DefaultCacheDir(); dir != "" {
+		cache = filepath.Join(dir, compile.CodeDir)
+	}
+	code, err := engine.CachedCode(ctx, art, cache)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrNoCompiler) {
+		return nil, fmt.Errorf("make machine code: %w", err)
+	}
 	stdout := &capped{limit: 4 + j.output + 1}
 	stderr := &capped{limit: maxStderr}
 	lj := launch.Job{
@@ -45,6 +57,7 @@ func runSandboxed(ctx context.Context, j *job, s streams, art *artifact.Artifact
 		World:          j.world,
 		WorkDir:        j.workDir,
 		Artifact:       encoded,
+		Code:           code,
 		Input:          j.input,
 		Stdin:          j.stdin,
 		Stdout:         stdout,

@@ -107,6 +107,10 @@ func (c cache) store(key string, in program.Inputs, a *artifact.Artifact) {
 	c.trim(time.Now())
 }
 
+// CodeDir is the directory below the cache that holds machine code for guests.
+// Its entries are others' business; only their age is watched here.
+const CodeDir = "code"
+
 // keepFor is how long an entry that nobody uses stays.
 const keepFor = 30 * 24 * time.Hour
 
@@ -120,7 +124,7 @@ func (c cache) trim(now time.Time) {
 	if writeFile(stamp, nil) != nil {
 		return
 	}
-	for _, sub := range []string{"plan", "art"} {
+	for _, sub := range []string{"plan", "art", CodeDir} {
 		entries, _ := os.ReadDir(filepath.Join(c.dir, sub))
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > keepFor {

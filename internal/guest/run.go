@@ -59,7 +59,7 @@ func Run(ctx context.Context, job Job) engine.Result {
 
 // Answer runs a served job and makes its response and output.
 func Answer(ctx context.Context, s Served) (wire.Response, []byte) {
-	return AnswerWith(ctx, s, nil)
+	return AnswerWith(ctx, s, s.Code)
 }
 
 // AnswerWith is Answer with machine code of the served artifact, which the
@@ -116,6 +116,8 @@ func AnswerWith(ctx context.Context, s Served, code []byte) (wire.Response, []by
 		CPU:      res.CPU,
 		Wall:     res.Wall,
 		Startup:  res.Startup,
+
+		Precompiled: res.Precompiled,
 	}
 	if res.Err != nil {
 		resp.Error = res.Err.Error()

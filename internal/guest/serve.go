@@ -29,9 +29,11 @@ type Session struct {
 
 // Served is a job as it arrived in the guest.
 type Served struct {
-	Request        wire.Request
-	Artifact       []byte
-	Input          []byte
+	Request  wire.Request
+	Artifact []byte
+	Input    []byte
+	// Code is machine code of the artifact, made by the host; nil when it sent none.
+	Code           []byte
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Audit receives JSON lines; nil unless the host asked for them.
@@ -93,7 +95,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, run func(context.Contex
 	return nil
 }
 
-// readJob reads request, artifact and input.
+// readJob reads request, artifact, input and machine code.
 func readJob(in *wire.Reader) (Served, error) {
 	var job Served
 	var doc wire.Document
@@ -121,19 +123,31 @@ func readJob(in *wire.Reader) (Served, error) {
 			if job.Request.ArtifactBytes > maxArtifact || job.Request.InputBytes > maxArtifact {
 				return job, fmt.Errorf("%w: %d bytes of artifact, %d of input announced", wire.ErrProtocol, job.Request.ArtifactBytes, job.Request.InputBytes)
 			}
+			if n := job.Request.CodeBytes; n > wire.MaxCode {
+				return job, fmt.Errorf("%w: %d bytes of machine code announced, the limit is %d", wire.ErrProtocol, n, wire.MaxCode)
+			}
 			job.Artifact = make([]byte, 0, job.Request.ArtifactBytes)
 			job.Input = make([]byte, 0, job.Request.InputBytes)
+			job.Code = make([]byte, 0, job.Request.CodeBytes)
 			known = true
 		case t == wire.FrameArtifact && known && len(job.Artifact)+len(p) <= cap(job.Artifact):
 			job.Artifact = append(job.Artifact, p...)
 		case t == wire.FrameInput && known && len(job.Input)+len(p) <= cap(job.Input):
 			job.Input = append(job.Input, p...)
-		case t == wire.FrameStart && known && uint64(len(job.Artifact)) == job.Request.ArtifactBytes && uint64(len(job.Input)) == job.Request.InputBytes:
+		case t == wire.FrameCode && known && len(job.Code)+len(p) <= cap(job.Code):
+			job.Code = append(job.Code, p...)
+		case t == wire.FrameStart && known && job.complete():
 			return job, nil
 		default:
 			return job, fmt.Errorf("%w: unexpected frame %q", wire.ErrProtocol, t)
 		}
 	}
+}
+
+// complete says whether everything that the request announced is there.
+func (s *Served) complete() bool {
+	r := &s.Request
+	return uint64(len(s.Artifact)) == r.ArtifactBytes && uint64(len(s.Input)) == r.InputBytes && uint64(len(s.Code)) == r.CodeBytes
 }
 
 // pumpStdin feeds standard input until its end.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"x07/internal/broker"
+	"x07/internal/engine"
 	"x07/internal/guest/wire"
 )
 
@@ -54,6 +55,35 @@ func TestAJobCrossesTheBoundaryAndItsStreamsComeBack(t *testing.T) {
 	}
 	if stdout.String() != "got typed" || stderr.String() != "warned" {
 		t.Fatalf("streams: %q, %q", &stdout, &stderr)
+	}
+}
+
+func TestMachineCodeTravelsWithTheJob(t *testing.T) {
+	a := build(t, `(bytes.lit ran)`)
+	encoded, err := a.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := engine.CompileCode(context.Background(), a)
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		name string
+		code []byte
+		used bool
+	}{
+		{"its own", code, true},
+		{"none", nil, false},
+		{"another program's", append([]byte{code[0] ^ 1}, code[1:]...), false},
+		{"more than the protocol carries", make([]byte, wire.MaxCode+1), false},
+	} {
+		out, err := drive(t, broker.Job{
+			Request: wire.Request{World: "run-os", MaxOutputBytes: 100}, Artifact: encoded, Code: c.code,
+		}, Answer)
+		if err != nil || string(out.Output) != "ran" || out.Precompiled != c.used {
+			t.Errorf("code %s: %v, output %q, used %v, %s", c.name, err, out.Output, out.Precompiled, out.Error)
+		}
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -246,24 +248,45 @@ func (p prey) recursion(t *testing.T, bin, backend string, uid int) {
 	}
 }
 
-// buildAll builds the three binaries where any user can run them.
-func buildAll(t *testing.T) string {
+// binaries builds the three binaries where any user can run them, once for all
+// tests.
+var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "x07-escape-bin-*")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+		return dir, err
 	}
 	for _, name := range []string{"x07", "x07-os-runner", "x07-sentry"} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, name), "x07/cmd/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
+			return dir, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
+	return dir, nil
+})
+
+// built says that binaries has been called.
+var built atomic.Bool
+
+func buildAll(t *testing.T) string {
+	built.Store(true)
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return dir
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.Load() {
+		dir, _ := binaries()
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }
 
 // At whatever moment x07 is killed, nothing of it remains: its processes end by

@@ -47,6 +47,9 @@ type Job struct {
 	WorkDir string
 	// Artifact is the encoded artifact, Input the program's input.
 	Artifact, Input []byte
+	// Code is machine code of the artifact from engine.CachedCode or CompileCode,
+	// for a guest on this machine's processor; nil lets the guest make its own.
+	Code []byte
 	// Stdin is read until its end; nil is empty. Stdout and Stderr receive the
 	// program's streams as they come; nil drops them.
 	Stdin          io.Reader
@@ -109,6 +112,7 @@ func Run(ctx context.Context, j Job) (*Outcome, error) {
 		Request:  request,
 		Artifact: j.Artifact,
 		Input:    j.Input,
+		Code:     j.Code,
 		Stdin:    j.Stdin,
 		Stdout:   j.Stdout,
 		Stderr:   j.Stderr,

@@ -5,8 +5,8 @@
 // document and each total is capped, and a violation ends the session.
 //
 // The stream carries one yamux session. The host opens the control stream,
-// sends a Request, the artifact and the input, and then standard input as it
-// comes; the guest sends standard output and error as they come, and last the
+// sends a Request, the artifact, its input and perhaps its machine code, and then
+// standard input as it comes; the guest sends standard output and error as they come, and last the
 // program's output and a Response. Every connection that the program opens is a
 // stream of its own, opened by the guest, that begins with a NetRequest.
 package wire
@@ -26,7 +26,7 @@ import (
 
 // Version is the version of this protocol. Both ends are of one release; the
 // guest refuses any other.
-const Version = 1
+const Version = 2
 
 // FrameType says what a frame of the control stream carries.
 type FrameType byte
@@ -37,7 +37,8 @@ const (
 	FrameRequest  FrameType = 'Q' // Request, JSON
 	FrameArtifact FrameType = 'A' // a piece of the encoded artifact
 	FrameInput    FrameType = 'I' // a piece of the program's input
-	FrameStart    FrameType = 'S' // artifact and input are complete
+	FrameCode     FrameType = 'C' // a piece of the artifact's machine code
+	FrameStart    FrameType = 'S' // artifact, input and code are complete
 	FrameStdin    FrameType = 'i' // a piece of standard input
 	FrameStdinEOF FrameType = 'e' // no more standard input
 )
@@ -54,6 +55,9 @@ const (
 const (
 	// MaxFrame is the largest payload of a frame, in bytes.
 	MaxFrame = 64 << 10
+	// MaxCode is the most machine code that a request may announce, in bytes. A
+	// program with more of it is compiled in the guest.
+	MaxCode = 64 << 20
 	// MaxDocument is the largest Request or Response, in bytes. They may span
 	// several frames of their type; the last one is shorter than MaxFrame.
 	MaxDocument = 4 << 20
@@ -78,9 +82,10 @@ type Request struct {
 	MaxOutputBytes uint64 `json:"max_output_bytes"`  // program output
 	CPUMillis      uint64 `json:"cpu_ms,omitempty"`  // 0: no limit
 	WallMillis     uint64 `json:"wall_ms,omitempty"` // 0: no limit
-	// ArtifactBytes and InputBytes announce what the frames will carry.
+	// ArtifactBytes, InputBytes and CodeBytes announce what the frames will carry.
 	ArtifactBytes uint64 `json:"artifact_bytes"`
 	InputBytes    uint64 `json:"input_bytes"`
+	CodeBytes     uint64 `json:"code_bytes,omitempty"`
 	// Audit asks for audit records of every effect.
 	Audit bool `json:"audit,omitempty"`
 }
@@ -101,6 +106,8 @@ type Response struct {
 	CPU     time.Duration `json:"cpu_ns"`
 	Wall    time.Duration `json:"wall_ns"`
 	Startup time.Duration `json:"startup_ns"`
+	// Precompiled says that the machine code which came with the request was used.
+	Precompiled bool `json:"precompiled,omitempty"`
 	// Denials are what the gate refused, capped.
 	Denials []policy.Denial `json:"denials,omitempty"`
 	// Notes are restrictions that the guest could not apply.
