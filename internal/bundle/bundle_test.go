@@ -120,7 +120,7 @@ func makeProgram(t testing.TB, name string, args ...string) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(publicDir(t), name)
-	args = append([]string{"bundle", "--program", filepath.Join(src, name+".x07.json"), "--module-root", src, "--out", out}, args...)
+	args = append([]string{"bundle", "--repair", "off", "--program", filepath.Join(src, name+".x07.json"), "--module-root", src, "--out", out}, args...)
 	if stdout, stderr, code := x07(t, src, args...); code != 0 {
 		t.Fatalf("x07 bundle: exit %d: %s%s", code, stdout, stderr)
 	}
@@ -384,7 +384,7 @@ func TestTheOutputIsReplacedWholeOrNotAtAll(t *testing.T) {
 	exe := makeProgram(t, "tool")
 	src, _ := filepath.Abs("testdata")
 	again := func(out string) (string, int) {
-		_, stderr, code := x07(t, src, "bundle", "--program", "tool.x07.json", "--module-root", ".", "--out", out)
+		_, stderr, code := x07(t, src, "bundle", "--repair", "off", "--program", "tool.x07.json", "--module-root", ".", "--out", out)
 		return stderr, code
 	}
 	if err := os.WriteFile(exe, []byte("not executable"), 0o600); err != nil {
@@ -412,7 +412,7 @@ func TestTargetsNeedTheirBinaries(t *testing.T) {
 	src, _ := filepath.Abs("testdata")
 	out := filepath.Join(publicDir(t), "app")
 	try := func(env string, target string) (string, int) {
-		cmd := exec.Command(filepath.Join(binaries(t), "x07"), "bundle", "--program", "tool.x07.json", "--module-root", ".", "--out", out, "--target", target)
+		cmd := exec.Command(filepath.Join(binaries(t), "x07"), "bundle", "--repair", "off", "--program", "tool.x07.json", "--module-root", ".", "--out", out, "--target", target)
 		cmd.Dir = src
 		cmd.Env = []string{"XDG_CACHE_HOME=" + filepath.Join(binaries(t), "cache"), bundle.EnvBinaries + "=" + env}
 		b, err := cmd.CombinedOutput()
@@ -775,7 +775,7 @@ func TestAnImageRunsInPodman(t *testing.T) {
 	src, _ := filepath.Abs("testdata")
 	dir := publicDir(t)
 	archive := filepath.Join(dir, "tool.tar")
-	if _, stderr, code := x07(t, src, "bundle", "--program", "tool.x07.json", "--module-root", ".", "--out", filepath.Join(dir, "tool"), "--oci", archive, "--image", "x07.example/test/tool:1"); code != 0 {
+	if _, stderr, code := x07(t, src, "bundle", "--repair", "off", "--program", "tool.x07.json", "--module-root", ".", "--out", filepath.Join(dir, "tool"), "--oci", archive, "--image", "x07.example/test/tool:1"); code != 0 {
 		t.Fatal(stderr)
 	}
 	// Storage of its own, so that nothing is left and nothing is met.
