@@ -19,6 +19,7 @@ func Optimise(p *ir.Program) *ir.Program {
 		simplify(f)
 		exits(f)
 		flags(f)
+		shortcuts(f)
 		bounds(f)
 	}
 	return p
