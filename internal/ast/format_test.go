@@ -130,7 +130,7 @@ func TestPointersNameNodesOfGenericValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ptr := "/" + EscapePointerToken("a/b") + "/0/" + EscapePointerToken("~")
+	ptr := "/" + escapeToken.Replace("a/b") + "/0/" + escapeToken.Replace("~")
 	if v, err := Lookup(doc, ptr); err != nil || v != json.Number("7") || ptr != "/a~1b/0/~0" {
 		t.Errorf("%s: %v %v", ptr, v, err)
 	}

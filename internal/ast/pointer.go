@@ -27,9 +27,6 @@ func SplitPointer(ptr string) ([]string, error) {
 	return tokens, nil
 }
 
-// EscapePointerToken writes a key as one token of a pointer.
-func EscapePointerToken(key string) string { return escapeToken.Replace(key) }
-
 // arrayIndex reads an array index as RFC 6901 spells it: digits without
 // leading zeros.
 func arrayIndex(tok string) (int, bool) {

@@ -63,8 +63,8 @@ func astInitCommand(s streams, g *global) *cobra.Command {
 			if g.out == "" {
 				return usagef("ast init: missing --out <PATH>")
 			}
-			if !strings.Contains(ast.SupportedSchemas, version) {
-				return usagef("unsupported schema_version: expected one of %s, got %q", ast.SupportedSchemas, version)
+			if err := supportedSchema(version); err != nil {
+				return err
 			}
 			rep := struct {
 				OK            bool   `json:"ok"`
@@ -81,6 +81,9 @@ func astInitCommand(s streams, g *global) *cobra.Command {
 				doc["solve"] = []any{"bytes.alloc", 0}
 			}
 			text := report.Canonical(doc)
+			if _, err := ast.Parse(text); err != nil {
+				return astFailure(s, rep, err, exitUsage)
+			}
 			if err := project.WriteAtomic(g.out, text, 0o644); err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -8,13 +9,14 @@ import (
 
 	"x07/internal/compile"
 	"x07/internal/project"
+	"x07/internal/version"
 )
 
 // buildCommand compiles a project and runs nothing. What 0.1.17 emitted as C
 // is the compiled program here; the contract is the exit code.
 func buildCommand(s streams, g *global) *cobra.Command {
 	f := &runFlags{repair: "write"}
-	var header string
+	var header, monoMap string
 	var freestanding bool
 	cmd := &cobra.Command{
 		Use:   "build [--project PATH] [--out PATH]",
@@ -23,6 +25,9 @@ func buildCommand(s streams, g *global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if header != "" || freestanding {
 				return usagef("--emit-c-header and --freestanding are not supported: programs compile to WebAssembly; use --out PATH and run the file with x07 run --artifact PATH")
+			}
+			if err := cmp.Or(notASource("--out", g.out), notASource("--mono-map", monoMap)); err != nil {
+				return err
 			}
 			t, err := f.findTarget()
 			if err != nil {
@@ -35,15 +40,24 @@ func buildCommand(s streams, g *global) *cobra.Command {
 			if err := f.resolveModules(j); err != nil {
 				return err
 			}
-			art, _, err := compile.Build(compile.Options{
+			o := compile.Options{
 				Entry: j.entry, EntryPath: j.entryPath, World: j.world,
 				ModuleRoots: j.moduleRoots, Locked: j.locked, CacheDir: compile.DefaultCacheDir(),
-			})
+			}
+			if monoMap != "" {
+				o.CacheDir = "" // a program from the cache has forgotten its map
+			}
+			art, info, err := compile.Build(o)
 			if err != nil {
 				if text, ok := compile.IsDefect(err); ok {
 					err = errors.New("compile failed: " + text)
 				}
 				return err
+			}
+			if monoMap != "" {
+				if err := project.WriteAtomic(monoMap, append(info.Mono.Document(version.Language), '\n'), 0o644); err != nil {
+					return err
+				}
 			}
 			if g.out == "" {
 				return nil
@@ -57,6 +71,7 @@ func buildCommand(s streams, g *global) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.project, "project", "", "project manifest, `PATH`")
+	fl.StringVar(&monoMap, "mono-map", "", "write which specialisations of generic functions were made to `PATH`")
 	fl.StringVar(&header, "emit-c-header", "", "not supported")
 	fl.BoolVar(&freestanding, "freestanding", false, "not supported")
 	fl.Var(number{&f.knobs.maxCBytes}, "max-c-bytes", "accepted for compatibility")

@@ -90,6 +90,9 @@ first.`,
 // reported, then compiles, packs and reports.
 func (f *bundleFlags) bundle(ctx context.Context, s streams) (int, error) {
 	r := &f.run
+	if err := notASource("--out", f.out); err != nil {
+		return 0, err
+	}
 	t, err := f.findTarget()
 	if err != nil {
 		return 0, err

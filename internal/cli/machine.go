@@ -295,6 +295,9 @@ func (m *machine) child(s streams, env *report.Envelope, ev *events) {
 func (m *machine) finish(s streams, env report.Envelope) int {
 	doc, code := env.Document()
 	if m.quiet && m.report == "" {
+		for _, text := range m.errors {
+			fmt.Fprintln(s.err, text)
+		}
 		return code
 	}
 	if m.deliver(s, report.Canonical(doc)) != exitOK {

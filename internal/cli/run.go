@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -240,7 +241,7 @@ func (f *runFlags) check(g *global) error {
 	case g.quietJSON && g.reportOut == "":
 		return argError("--quiet-json requires --report-out")
 	}
-	return nil
+	return cmp.Or(notASource("--report-out", g.reportOut), notASource("--compiled-out", f.compiledOut), notASource("--audit-out", f.auditOut))
 }
 
 // limits sets the resource limits: command line, then profile, then default.

@@ -63,6 +63,16 @@ func (f *runFlags) findTarget() (*target, error) {
 	return nil, usagef("no project found (pass --project, --program, or --artifact)%s", hint)
 }
 
+// notASource refuses an output path that belongs to a program or a project.
+// What would be written there is something else, and nobody could want it.
+func notASource(flag, path string) error {
+	name := filepath.Base(path)
+	if strings.HasSuffix(name, ".x07.json") || name == project.ManifestName || name == "x07.lock.json" {
+		return usagef("%s %s: expected a path for what is made, found the name of a source file", flag, path)
+	}
+	return nil
+}
+
 // projectTarget is the project of a manifest or of a directory.
 func projectTarget(path string) (*target, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {

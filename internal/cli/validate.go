@@ -61,6 +61,14 @@ func astValidateCommand(s streams) *cobra.Command {
 	return cmd
 }
 
+// supportedSchema refuses the schema versions that x07AST does not have.
+func supportedSchema(version string) error {
+	if !slices.Contains(strings.Split(ast.SupportedSchemas, ", "), version) {
+		return usagef("unsupported schema_version: expected one of %s, got %q", ast.SupportedSchemas, version)
+	}
+	return nil
+}
+
 func astSchemaCommand(s streams, g *global) *cobra.Command {
 	var pretty bool
 	version := ast.Schema050
@@ -69,8 +77,8 @@ func astSchemaCommand(s streams, g *global) *cobra.Command {
 		Short: "Print the JSON Schema of x07AST documents",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if !slices.Contains(strings.Split(ast.SupportedSchemas, ", "), version) {
-				return usagef("unsupported schema_version: expected one of %s, got %q", ast.SupportedSchemas, version)
+			if err := supportedSchema(version); err != nil {
+				return err
 			}
 			text, err := schemas.Document(version)
 			if err != nil {

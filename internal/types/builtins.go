@@ -41,15 +41,3 @@ var tables = sync.OnceValue(func() index {
 	}
 	return ix
 })
-
-// Consumes reports whether an argument given for p loses its value: an owned
-// value that is moved in.
-func (p Param) Consumes() bool {
-	switch p.Mode {
-	case ByValue, ReaderSource:
-		return p.Type.IsOwned()
-	case InPlace:
-		return true
-	}
-	return false
-}
