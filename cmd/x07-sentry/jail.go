@@ -98,6 +98,15 @@ func mountJail() (string, error) {
 const rootCapabilities = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE |
 	1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
 
+// confinable returns an error when the Go runtime cannot make a system call on all
+// threads. With cgo it cannot: it does not know all of them.
+func confinable() error {
+	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("this x07-sentry was built with cgo and cannot confine all its threads: build it with CGO_ENABLED=0 (%w)", errno)
+	}
+	return nil
+}
+
 // dropPrivileges gives up capabilities and the way to regain them, on every
 // thread of this process. runsc executes itself again for that; here the Go
 // runtime applies the system call to all threads.

@@ -77,6 +77,9 @@ func run(status *reporter) (int, error) {
 		return 0, fmt.Errorf("tie life to the parent: %w", err)
 	}
 	go dieWithParent()
+	if err := confinable(); err != nil {
+		return 0, err
+	}
 	// Building the kernel allocates in one burst, which a collection in between
 	// would only slow down. It is switched on again before the guest runs.
 	debug.SetGCPercent(-1)

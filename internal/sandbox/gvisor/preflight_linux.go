@@ -13,12 +13,17 @@ import (
 
 	"x07/internal/sandbox"
 	"x07/internal/sandbox/gvisor/wire"
+	"x07/internal/sandbox/internal/static"
 )
 
 // obstacle returns why a guest cannot start here, and what would help.
 func (b *Backend) obstacle() (reason, fix string) {
-	if _, err := b.sentry(); err != nil {
+	path, err := b.sentry()
+	if err != nil {
 		return err.Error(), "install x07-sentry next to x07 (both come from the same build), or set " + BinaryEnv
+	}
+	if err := checkSentry(path); err != nil {
+		return err.Error(), "build x07 and its companions with CGO_ENABLED=0, as make does"
 	}
 	if b.opts.Platform == "kvm" {
 		f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
@@ -31,6 +36,16 @@ func (b *Backend) obstacle() (reason, fix string) {
 	}
 	_, reason, fix = b.boundary()
 	return reason, fix
+}
+
+// checkSentry returns an error for a guest kernel that was built with cgo.
+func checkSentry(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return static.Check(path, f)
 }
 
 // landlockNote is how a guest, and x07 doctor, tell which second boundary it is.

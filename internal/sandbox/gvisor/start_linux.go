@@ -22,6 +22,7 @@ import (
 	"x07/internal/sandbox"
 	"x07/internal/sandbox/gvisor/wire"
 	"x07/internal/sandbox/internal/pipes"
+	"x07/internal/sandbox/internal/static"
 	"x07/internal/sandbox/internal/userns"
 )
 
@@ -128,6 +129,9 @@ func (b *Backend) start(spec sandbox.Spec, boundary wire.Boundary) (_ *guest, er
 	logR, logW := files.Pipe()
 	if err := files.Err(); err != nil {
 		return nil, fmt.Errorf("open what the guest kernel inherits: %w", err)
+	}
+	if err := static.Check(spec.Command[0], program); err != nil {
+		return nil, err
 	}
 	widen(stdinW)
 	widen(stdoutR)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -17,6 +18,9 @@ import (
 // be put in place; what the kernel does not have is in the Report.
 func Apply(r Rules) (*Report, error) {
 	report := new(Report)
+	if err := confinable(); err != nil {
+		return nil, err
+	}
 	if err := applyLimits(r); err != nil {
 		return nil, err
 	}
@@ -34,6 +38,17 @@ func Apply(r Rules) (*Report, error) {
 		return nil, err
 	}
 	return report, nil
+}
+
+// confinable returns an error when the Go runtime cannot make a system call on all
+// threads, as Landlock needs. With cgo the Landlock library would look for threads
+// in /proc instead, which does not show this process where it has a pid namespace
+// of its own, and not end.
+func confinable() error {
+	if _, _, errno := syscall.AllThreadsSyscall(unix.SYS_GETPID, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("this runner was built with cgo and cannot confine all its threads: build it with CGO_ENABLED=0 (%w)", errno)
+	}
+	return nil
 }
 
 // applyLimits lowers resource limits. Asking for more than an existing hard limit
