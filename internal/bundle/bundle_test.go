@@ -121,7 +121,7 @@ func makeProgram(t testing.TB, name string, args ...string) string {
 	}
 	out := filepath.Join(publicDir(t), name)
 	args = append([]string{"bundle", "--repair", "off", "--program", filepath.Join(src, name+".x07.json"), "--module-root", src, "--out", out}, args...)
-	if stdout, stderr, code := x07(t, src, args...); code != 0 {
+	if stdout, stderr, code := x07(t, filepath.Dir(out), args...); code != 0 {
 		t.Fatalf("x07 bundle: exit %d: %s%s", code, stdout, stderr)
 	}
 	return out
