@@ -23,7 +23,7 @@ type effect struct {
 	guestFew, guestMany int    // and in the guest
 	want                int    // what the program prints, per repetition
 	peerName            string
-	peer                func(dir string) error
+	peer                [2]string // verb and file of bench/hello
 }
 
 var effects = []effect{
@@ -31,50 +31,52 @@ var effects = []effect{
 		name: "read a file of 4 KiB", prog: "read.x07.json", want: 4096,
 		few: 1000, many: 21000, guestFew: 200, guestMany: 2200,
 		peerName: "os.ReadFile",
-		peer: func(dir string) error {
-			_, err := os.ReadFile(filepath.Join(dir, "data/block.bin"))
-			return err
-		},
+		peer:     [2]string{"read", "data/block.bin"},
 	},
 	{
 		name: "run a program and take its output", prog: "spawn.x07.json", want: 1,
 		few: 10, many: 110, guestFew: 2, guestMany: 17,
 		peerName: "os/exec",
-		peer: func(dir string) error {
-			return exec.Command(filepath.Join(dir, "tools/hello")).Run()
-		},
+		peer:     [2]string{"run", "tools/hello"},
 	},
 }
 
-// os measures effects through the gate against the same in Go, outside of any
-// guest, and what the gate's decisions cost. Start-up is not in the numbers:
-// each is the difference between many repetitions and few.
+// os measures effects through the gate against a Go program that does the same,
+// both outside and both in the guest, and what the gate's decisions cost.
+// Start-up is not in the numbers of the programs: each is the difference between
+// many repetitions and few.
 func (b *bench) os() error {
 	dir := filepath.Join(b.tmp, "os")
 	policy, err := b.osProject(dir)
 	if err != nil {
 		return err
 	}
-	fmt.Println("| effect | Go | run-os | ratio | in the guest | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+	type place struct {
+		name  string
+		args  []string
+		guest bool
+	}
+	worlds := []place{{name: "run-os"}}
+	if runtime.GOOS == "linux" {
+		worlds = append(worlds, place{"in the guest", []string{"--world", "run-os-sandboxed", "--policy", policy}, true})
+	}
+	fmt.Println("| effect | where | x07 | Go | ratio |\n| --- | --- | ---: | ---: | ---: |")
 	for _, e := range effects {
-		peer, err := b.perPeer(e, dir)
-		if err != nil {
-			return err
-		}
-		prog := filepath.Join(dir, e.prog)
-		outside, err := b.perEffect(e, e.few, e.many, "--program", prog)
-		if err != nil {
-			return err
-		}
-		guest, guestRatio := "-", "-"
-		if runtime.GOOS == "linux" {
-			inside, err := b.perEffect(e, e.guestFew, e.guestMany, "--world", "run-os-sandboxed", "--policy", policy, "--program", prog)
+		for _, w := range worlds {
+			few, many := e.few, e.many
+			if w.guest {
+				few, many = e.guestFew, e.guestMany
+			}
+			ours, err := b.perEffect(e, few, many, slices.Concat(w.args, []string{"--program", filepath.Join(dir, e.prog)})...)
 			if err != nil {
 				return err
 			}
-			guest, guestRatio = us(inside), fmt.Sprintf("%.2f", ratio(inside, peer))
+			peer, err := b.perPeer(e, many-few, slices.Concat(w.args, []string{"--program", filepath.Join(dir, "peer.x07.json")})...)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("| %s, against %s | %s | %s | %s | %.2f |\n", e.name, e.peerName, w.name, us(ours), us(peer), ratio(ours, peer))
 		}
-		fmt.Printf("| %s, against %s | %s | %s | %.2f | %s | %s |\n", e.name, e.peerName, us(peer), us(outside), ratio(outside, peer), guest, guestRatio)
 	}
 	fmt.Println()
 	return b.decisions()
@@ -87,14 +89,8 @@ func (b *bench) osProject(dir string) (string, error) {
 			return "", err
 		}
 	}
-	for _, e := range effects {
-		text, err := os.ReadFile(filepath.Join("bench/os", e.prog))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, e.prog), text, 0o644); err != nil {
-			return "", err
-		}
+	if err := os.CopyFS(dir, os.DirFS("bench/os")); err != nil {
+		return "", err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "data/block.bin"), bytes.Repeat([]byte{7}, 4096), 0o644); err != nil {
 		return "", err
@@ -157,18 +153,26 @@ func (b *bench) perEffect(e effect, few, many int, args ...string) (time.Duratio
 	return (times[1] - times[0]) / time.Duration(many-few), nil
 }
 
-// perPeer returns the time of one repetition in Go.
-func (b *bench) perPeer(e effect, dir string) (time.Duration, error) {
-	n := e.many - e.few
+// perPeer returns the time of one repetition in a Go program, which an X07
+// program starts in the same place.
+func (b *bench) perPeer(e effect, n int, args ...string) (time.Duration, error) {
+	in := filepath.Join(b.tmp, "peer")
+	if err := os.WriteFile(in, fmt.Appendf(nil, "%s %s %d", e.peer[0], e.peer[1], n), 0o644); err != nil {
+		return 0, err
+	}
+	c := command{name: e.peerName, dir: filepath.Join(b.tmp, "os"),
+		argv: append([]string{filepath.Join(b.bin, "x07"), "run", "--raw", "--input", in}, args...)}
 	var took []time.Duration
 	for range b.runs {
-		start := time.Now()
-		for range n {
-			if err := e.peer(dir); err != nil {
-				return 0, fmt.Errorf("%s: %w", e.peerName, err)
-			}
+		_, out, err := c.once()
+		if err != nil {
+			return 0, err
 		}
-		took = append(took, time.Since(start)/time.Duration(n))
+		ns, err := strconv.Atoi(out)
+		if err != nil {
+			return 0, fmt.Errorf("%s: expected nanoseconds, found %q", e.peerName, out)
+		}
+		took = append(took, time.Duration(ns))
 	}
 	slices.Sort(took)
 	return took[len(took)/2], nil
