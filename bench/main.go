@@ -40,6 +40,7 @@ var groups = []struct {
 	{"compile", (*bench).compile},
 	{"sandbox", (*bench).sandbox},
 	{"os", (*bench).os},
+	{"net", (*bench).net},
 	{"bundle", (*bench).bundle},
 }
 
