@@ -59,6 +59,8 @@ type job struct {
 	repair      *report.Repair // nil when repair was off
 
 	audit *policy.Audit
+	// auditErr is why the audit log of a run that has ended is incomplete.
+	auditErr error
 }
 
 // outcome is what a job came to.
@@ -84,7 +86,7 @@ func (j *job) execute(ctx context.Context, s streams) (*outcome, error) {
 			return nil, err
 		}
 		j.audit = a
-		defer a.Close()
+		defer func() { j.auditErr = a.Close() }()
 	} else {
 		j.audit = policy.NewAudit(nil)
 	}

@@ -210,10 +210,17 @@ func (f *runFlags) run(ctx context.Context, s streams, g *global) (int, error) {
 	if err := f.writeRepro(j, out); err != nil {
 		fmt.Fprintf(s.err, "x07 run: %v\n", err)
 	}
+	var code int
 	if f.raw {
-		return j.tell(s, out)
+		code, err = j.tell(s, out)
+	} else {
+		code, err = f.emit(s, g, j, out)
 	}
-	return f.emit(s, g, j, out)
+	if err == nil && j.auditErr != nil {
+		fmt.Fprintf(s.err, "x07 run: the audit log %s is incomplete: %v\n", j.auditOut, j.auditErr)
+		code = max(code, exitUsage)
+	}
+	return code, err
 }
 
 // check finds contradictions between flags.
