@@ -78,7 +78,7 @@ func SessionConfig() *yamux.Config {
 // complete, the stream ends, the guest violates the protocol, or ctx ends; it
 // closes conn in every case.
 func Run(ctx context.Context, conn io.ReadWriteCloser, job Job) (Outcome, error) {
-	session, err := yamux.Client(conn, SessionConfig())
+	session, err := yamux.Client(WholeFrames(conn), SessionConfig())
 	if err != nil {
 		conn.Close()
 		return Outcome{}, fmt.Errorf("start guest session: %w", err)

@@ -47,7 +47,7 @@ const maxArtifact = 1 << 30
 // Serve answers one job over conn. It returns when the answer is sent; an
 // error means that the host is gone or broke the protocol.
 func Serve(ctx context.Context, conn io.ReadWriteCloser, run func(context.Context, Served) (wire.Response, []byte)) error {
-	session, err := yamux.Server(conn, broker.SessionConfig())
+	session, err := yamux.Server(broker.WholeFrames(conn), broker.SessionConfig())
 	if err != nil {
 		return err
 	}
