@@ -47,6 +47,10 @@ func runSandboxed(ctx context.Context, j *job, s streams, art *artifact.Artifact
 	if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrNoCompiler) {
 		return nil, fmt.Errorf("make machine code: %w", err)
 	}
+	state, err := sandbox.StateRoot(os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
 	stdout := &capped{limit: 4 + j.output + 1}
 	stderr := &capped{limit: maxStderr}
 	lj := launch.Job{
@@ -65,7 +69,7 @@ func runSandboxed(ctx context.Context, j *job, s streams, art *artifact.Artifact
 		Fuel:           j.fuel,
 		MaxMemoryBytes: j.memory,
 		MaxOutputBytes: j.output,
-		StateRoot:      sandbox.StateRoot(os.LookupEnv),
+		StateRoot:      state,
 	}
 	if j.raw {
 		lj.Stdout, lj.Stderr = s.out, s.err

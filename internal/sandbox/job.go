@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// EnvStateDir overrides where job directories live.
-const EnvStateDir = "X07_VM_STATE_DIR"
-
 // cleanupTime is how long after the deadline a job may take to disappear.
 const cleanupTime = 30 * time.Second
 
@@ -31,19 +28,6 @@ const (
 	jobFile  = "job.json"
 	lockFile = "lock"
 )
-
-// StateRoot returns the directory of all job directories: X07_VM_STATE_DIR, else
-// .x07/vm/jobs below the home directory, else x07/vm/jobs below the directory for
-// temporary files.
-func StateRoot(lookup func(string) (string, bool)) string {
-	if dir, ok := lookup(EnvStateDir); ok && dir != "" {
-		return dir
-	}
-	if home, ok := lookup("HOME"); ok && home != "" {
-		return filepath.Join(home, ".x07", "vm", "jobs")
-	}
-	return filepath.Join(os.TempDir(), "x07", "vm", "jobs")
-}
 
 // JobOptions describe a job before it has an id.
 type JobOptions struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"x07/internal/bundle/image"
 	"x07/internal/bundle/sidecar"
@@ -99,7 +98,7 @@ func drive(ctx context.Context, im *image.Image, j launch.Job) (ending, error) {
 	if err != nil {
 		return ending{}, fmt.Errorf("find the working directory: %w", err)
 	}
-	if j.StateRoot, err = stateRoot(); err != nil {
+	if j.StateRoot, err = sandbox.StateRoot(os.LookupEnv); err != nil {
 		return ending{}, err
 	}
 	j.World, j.WorkDir = im.World, dir
@@ -111,31 +110,4 @@ func drive(ctx context.Context, im *image.Image, j launch.Job) (ending, error) {
 		return ending{}, err
 	}
 	return ending{Result: out.Result, denials: out.Denials, notes: out.Notes}, nil
-}
-
-// stateRoot is where the job keeps its directory: as for x07 run, but a bundle
-// also runs for users without a home and next to other users' bundles, so that
-// without one the directory below that for temporary files is the user's own.
-func stateRoot() (string, error) {
-	if dir, set := os.LookupEnv(sandbox.EnvStateDir); set && dir != "" {
-		return dir, nil
-	}
-	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
-		dir := sandbox.StateRoot(os.LookupEnv)
-		if os.MkdirAll(dir, 0o700) == nil && writable(dir) {
-			return dir, nil
-		}
-	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("x07-%d", os.Getuid()))
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
-		return "", fmt.Errorf("create job state directory: %w (set %s to a directory that can be written)", err, sandbox.EnvStateDir)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return "", fmt.Errorf("create job state directory: %w", err)
-	}
-	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUs(info) {
-		return "", fmt.Errorf("job state directory %s is not this user's alone: remove it, or set %s to another one", dir, sandbox.EnvStateDir)
-	}
-	return filepath.Join(dir, "jobs"), nil
 }
