@@ -9,6 +9,7 @@ import (
 	"x07/internal/codegen"
 	"x07/internal/engine"
 	"x07/internal/ir"
+	"x07/internal/opt"
 	"x07/internal/types"
 )
 
@@ -258,7 +259,13 @@ func (m *maker) stmt(depth int) *ir.Expr {
 	if depth <= 0 || m.budget < 0 {
 		return m.n(ir.Expr{Op: ir.OpSeq})
 	}
-	switch m.r.Intn(6) {
+	switch m.r.Intn(9) {
+	case 6:
+		return m.chosen()
+	case 7:
+		return m.flagged(depth)
+	case 8:
+		return m.leftLoop(depth)
 	case 0:
 		// Bounds small enough to end, sometimes constant.
 		bound := func() *ir.Expr {
@@ -288,6 +295,97 @@ func (m *maker) stmt(depth int) *ir.Expr {
 		return m.n(ir.Expr{Op: ir.OpSeq, Args: []*ir.Expr{m.stmt(depth - 1), m.stmt(depth - 1)}})
 	}
 	return m.n(ir.Expr{Op: ir.OpSet, Local: m.local(), Args: []*ir.Expr{m.value(depth - 1)}})
+}
+
+// set assigns a value.
+func (m *maker) set(l ir.LocalID, v *ir.Expr) *ir.Expr {
+	return m.n(ir.Expr{Op: ir.OpSet, Local: l, Args: []*ir.Expr{v}})
+}
+
+func (m *maker) seq(es ...*ir.Expr) *ir.Expr { return m.n(ir.Expr{Op: ir.OpSeq, Args: es}) }
+
+func (m *maker) constant(n int) *ir.Expr {
+	return m.n(ir.Expr{Op: ir.OpConst, Type: types.I32, Imm: int64(n)})
+}
+
+func (m *maker) get(l ir.LocalID) *ir.Expr {
+	return m.n(ir.Expr{Op: ir.OpGet, Type: types.I32, Local: l})
+}
+
+// fresh is a local that nothing else uses by chance.
+func (m *maker) fresh() ir.LocalID {
+	m.f.Locals = append(m.f.Locals, ir.Local{Name: "y", Type: types.I32})
+	return ir.LocalID(len(m.f.Locals) - 1)
+}
+
+// test makes a condition of one or more comparisons.
+func (m *maker) test(depth int) *ir.Expr {
+	op, args := ir.Eq+ir.Bin(m.r.Intn(10)), []*ir.Expr{m.get(m.local()), m.constant(m.r.Intn(5))}
+	if depth > 0 && m.r.Intn(3) > 0 {
+		op, args = []ir.Bin{ir.And, ir.Or}[m.r.Intn(2)], []*ir.Expr{m.test(depth - 1), m.test(depth - 1)}
+		if m.r.Intn(2) == 0 { // as the front end makes them, the charges up front
+			args[0].Fuel, args[1].Fuel = 0, 0
+		}
+	}
+	return m.n(ir.Expr{Op: ir.OpBin, Type: types.I32, Bin: op, Args: args})
+}
+
+// chosen makes an if that gives values to few locals.
+func (m *maker) chosen() *ir.Expr {
+	two := [2]ir.LocalID{m.local(), m.local()}
+	branch := func() *ir.Expr {
+		s := m.seq()
+		for range m.r.Intn(3) {
+			v := m.get(m.local())
+			if m.r.Intn(2) == 0 {
+				v = m.n(ir.Expr{Op: ir.OpBin, Type: types.I32, Bin: []ir.Bin{ir.Add, ir.Xor, ir.LtU}[m.r.Intn(3)], Args: []*ir.Expr{v, m.constant(m.r.Intn(3))}})
+			}
+			s.Args = append(s.Args, m.set(two[m.r.Intn(2)], v))
+		}
+		return s
+	}
+	return m.n(ir.Expr{Op: ir.OpIf, Args: []*ir.Expr{m.test(2), branch(), branch()}})
+}
+
+// flagged makes a flag, an if that sets it on some paths, and a test of it.
+func (m *maker) flagged(depth int) *ir.Expr {
+	flag := m.fresh()
+	set := func() *ir.Expr {
+		switch m.r.Intn(4) {
+		case 0:
+			return m.seq()
+		case 1:
+			return m.stmt(depth - 3)
+		case 2:
+			return m.set(flag, m.constant(m.r.Intn(2)))
+		}
+		return m.set(flag, m.value(2))
+	}
+	decide := m.n(ir.Expr{Op: ir.OpIf, Args: []*ir.Expr{m.value(2), set(), set()}})
+	decide = m.n(ir.Expr{Op: ir.OpIf, Args: []*ir.Expr{m.test(1), m.seq(m.stmt(depth-2), decide), set()}})
+	return m.seq(m.set(flag, m.constant(m.r.Intn(2))), decide,
+		m.n(ir.Expr{Op: ir.OpIf, Args: []*ir.Expr{m.get(flag), m.stmt(depth - 1), m.stmt(depth - 1)}}))
+}
+
+// leftLoop makes a loop that ends by setting its variable, sometimes with a
+// flag that says so.
+func (m *maker) leftLoop(depth int) *ir.Expr {
+	i, end, flag := m.fresh(), m.fresh(), m.fresh()
+	leave := m.seq(m.set(flag, m.constant(0)),
+		m.set(i, m.n(ir.Expr{Op: ir.OpBin, Type: types.I32, Bin: ir.Sub, Args: []*ir.Expr{m.get(end), m.constant(1)}})))
+	ends := []*ir.Expr{m.test(1), leave, m.stmt(depth - 2)}
+	if m.r.Intn(2) == 0 {
+		ends[0], ends[1], ends[2] = m.n(ir.Expr{Op: ir.OpBin, Type: types.I32, Bin: ir.GtU, Args: []*ir.Expr{m.get(i), m.constant(3)}}), ends[2], ends[1]
+	}
+	body := m.seq(m.stmt(depth-2), m.n(ir.Expr{Op: ir.OpIf, Args: ends}))
+	body.Fuel++
+	loop := m.n(ir.Expr{Op: ir.OpFor, Local: i, Args: []*ir.Expr{m.constant(0), m.get(end), body}})
+	s := m.seq(m.set(end, m.constant(m.r.Intn(9))), m.set(flag, m.constant(1)), loop,
+		m.n(ir.Expr{Op: ir.OpIf, Args: []*ir.Expr{m.get(flag), m.n(ir.Expr{Op: ir.OpReturn, Type: types.Never, Args: []*ir.Expr{m.value(1)}}), m.stmt(depth - 2)}}))
+	if m.r.Intn(2) == 0 {
+		s.Args = append(s.Args, m.set(m.local(), m.get(i)))
+	}
+	return s
 }
 
 // randomProgram makes a few functions and a solve that prints the last one's
@@ -356,6 +454,53 @@ func agree(t *testing.T, seed int64) {
 	}
 }
 
+// agreeImproved runs a random program after the passes of package opt, which
+// may save fuel.
+func agreeImproved(t *testing.T, seed int64) {
+	p := randomProgram(seed)
+	v := &evaluator{prog: p, limit: 200000}
+	var want uint32
+	finished := func() (ok bool) {
+		defer func() {
+			if p := recover(); p != nil {
+				if _, out := p.(outOfFuel); !out {
+					panic(p)
+				}
+			}
+		}()
+		var args []uint32
+		for _, a := range p.Funcs[p.Solve].Body.Args[0].Args {
+			args = append(args, uint32(a.Imm))
+		}
+		want = v.call(p.Solve-1, args)
+		return true
+	}()
+	p = opt.Optimise(p)
+	if err := ir.Verify(p); err != nil {
+		t.Fatalf("seed %d: optimised IR is invalid: %v", seed, err)
+	}
+	a, err := codegen.Generate(p, codegen.Options{})
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	r := engine.Run(context.Background(), a, engine.Config{Fuel: v.limit})
+	switch {
+	case r.Err != nil:
+		t.Errorf("seed %d: %v", seed, r.Err)
+	case !finished:
+	case r.Trap != nil:
+		t.Errorf("seed %d: trap %v, want %d after %d units", seed, r.Trap, want, v.fuel)
+	case len(r.Output) != 4 || binary.LittleEndian.Uint32(r.Output) != want || r.Stats.FuelUsed > v.fuel:
+		t.Errorf("seed %d: got %x with %d units, want %d with at most %d units", seed, r.Output, r.Stats.FuelUsed, want, v.fuel)
+	}
+}
+
+func TestImprovedRandomProgramsComputeTheSameForNoMoreFuel(t *testing.T) {
+	for seed := range int64(250) {
+		agreeImproved(t, seed)
+	}
+}
+
 func TestRandomProgramsComputeAndCostWhatTheIRSays(t *testing.T) {
 	for seed := range int64(250) {
 		agree(t, seed)
@@ -364,5 +509,8 @@ func TestRandomProgramsComputeAndCostWhatTheIRSays(t *testing.T) {
 
 func FuzzRandomProgram(f *testing.F) {
 	f.Add(int64(1))
-	f.Fuzz(agree)
+	f.Fuzz(func(t *testing.T, seed int64) {
+		agree(t, seed)
+		agreeImproved(t, seed)
+	})
 }

@@ -81,8 +81,7 @@ var resultLength = map[string]int{
 // lengthOf lists the locals whose length e computes.
 func (b *boundsPass) lengthOf(e *ir.Expr) []ir.LocalID {
 	switch {
-	case e.Op == ir.OpField && e.Imm == 1,
-		e.Op == ir.OpBuiltin && (e.Builtin.Name == "view.len" || e.Builtin.Name == "bytes.len"):
+	case e.Op == ir.OpField && e.Imm == 1:
 		if v := sized(e.Args[0]); v >= 0 {
 			return []ir.LocalID{v}
 		}

@@ -83,8 +83,7 @@ func (x *exitPass) lasting(end, loop *ir.Expr) bool {
 
 // lengthIn is the local whose length e is; -1 for anything else.
 func lengthIn(e *ir.Expr) ir.LocalID {
-	if e.Op == ir.OpField && e.Imm == 1 ||
-		e.Op == ir.OpBuiltin && (e.Builtin.Name == "view.len" || e.Builtin.Name == "bytes.len") {
+	if e.Op == ir.OpField && e.Imm == 1 {
 		if a := e.Args[0]; a.Op == ir.OpGet || a.Op == ir.OpAsView {
 			return sized(a)
 		}
