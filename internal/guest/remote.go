@@ -32,8 +32,8 @@ func Network(open func(ctx context.Context) (net.Conn, error), gate *policy.Gate
 }
 
 // ask opens a stream with a request and reads the answer. The stream is closed
-// on failure.
-func (r *remote) ask(ctx context.Context, req wire.NetRequest) (net.Conn, *frames, wire.NetAnswer, error) {
+// on failure. What goes to the peer first follows the request at once.
+func (r *remote) ask(ctx context.Context, req wire.NetRequest, first []byte) (net.Conn, *frames, wire.NetAnswer, error) {
 	var a wire.NetAnswer
 	stream, err := r.open(ctx)
 	if err != nil {
@@ -42,6 +42,9 @@ func (r *remote) ask(ctx context.Context, req wire.NetRequest) (net.Conn, *frame
 	stop := network.WakeOnEnd(ctx, stream.SetDeadline)
 	in := &frames{stream: stream}
 	err = wire.WriteNetDocument(stream, wire.FrameNetRequest, req)
+	if err == nil {
+		err = wire.WriteAll(stream, wire.FrameNetData, first)
+	}
 	if err == nil {
 		var t wire.FrameType
 		var p []byte
@@ -92,11 +95,11 @@ func (r *remote) refusal(a wire.NetAnswer, d policy.Decision) error {
 }
 
 // do asks for an operation that the gate decided as d.
-func (r *remote) do(ctx context.Context, d policy.Decision, req wire.NetRequest) (net.Conn, *frames, wire.NetAnswer, error) {
+func (r *remote) do(ctx context.Context, d policy.Decision, req wire.NetRequest, first []byte) (net.Conn, *frames, wire.NetAnswer, error) {
 	if !d.Allowed {
 		return nil, nil, wire.NetAnswer{}, &network.Failure{Code: network.Denied, Decision: d}
 	}
-	stream, in, a, err := r.ask(ctx, req)
+	stream, in, a, err := r.ask(ctx, req, first)
 	if err == nil {
 		if err = r.refusal(a, d); err != nil {
 			stream.Close()
@@ -106,7 +109,7 @@ func (r *remote) do(ctx context.Context, d policy.Decision, req wire.NetRequest)
 }
 
 func (r *remote) Lookup(ctx context.Context, name string, port int) ([]netip.Addr, error) {
-	stream, _, a, err := r.do(ctx, r.gate.NetLookup(name, port), wire.NetRequest{Op: wire.NetLookup, Host: name, Port: port})
+	stream, _, a, err := r.do(ctx, r.gate.NetLookup(name, port), wire.NetRequest{Op: wire.NetLookup, Host: name, Port: port}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +130,7 @@ func (r *remote) Dial(ctx context.Context, to network.Target) (network.Conn, err
 	if to.Op == policy.OpNetHTTP {
 		d = r.gate.NetHTTP(to.Host, to.Port)
 	}
-	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetDial, For: to.Op, Host: to.Host, Port: to.Port, TimeoutMS: to.Timeout.Milliseconds()})
+	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetDial, For: to.Op, Host: to.Host, Port: to.Port, TimeoutMS: to.Timeout.Milliseconds()}, to.First)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +141,7 @@ func (r *remote) Dial(ctx context.Context, to network.Target) (network.Conn, err
 
 func (r *remote) Listen(ctx context.Context, at netip.AddrPort) (network.Listener, error) {
 	_, d := r.gate.NetListen(at.Addr(), int(at.Port()))
-	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetListen, Host: at.Addr().String(), Port: int(at.Port())})
+	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetListen, Host: at.Addr().String(), Port: int(at.Port())}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func (r *remote) Listen(ctx context.Context, at netip.AddrPort) (network.Listene
 
 func (r *remote) Bind(ctx context.Context, at netip.AddrPort) (network.Packets, error) {
 	_, d := r.gate.NetBind(at.Addr(), int(at.Port()))
-	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetBind, Host: at.Addr().String(), Port: int(at.Port())})
+	stream, in, a, err := r.do(ctx, d, wire.NetRequest{Op: wire.NetBind, Host: at.Addr().String(), Port: int(at.Port())}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func (r *remote) Bind(ctx context.Context, at netip.AddrPort) (network.Packets, 
 }
 
 func (r *remote) Roots(ctx context.Context) ([]byte, error) {
-	stream, in, a, err := r.ask(ctx, wire.NetRequest{Op: wire.NetRoots})
+	stream, in, a, err := r.ask(ctx, wire.NetRequest{Op: wire.NetRoots}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +215,7 @@ func (l *remoteListener) Accept(ctx context.Context, deadline time.Time) (networ
 	if t != wire.FrameNetOffer || err != nil {
 		return nil, internal(wire.ErrProtocol)
 	}
-	stream, in, a, err := l.r.ask(ctx, wire.NetRequest{Op: wire.NetClaim, ID: offer.ID})
+	stream, in, a, err := l.r.ask(ctx, wire.NetRequest{Op: wire.NetClaim, ID: offer.ID}, nil)
 	if err != nil {
 		return nil, err
 	}

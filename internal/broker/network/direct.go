@@ -136,7 +136,12 @@ func (d *Direct) Dial(ctx context.Context, to Target) (Conn, error) {
 	for i, addr := range addrs {
 		conn, err := d.dial(ctx, netip.AddrPortFrom(addr, uint16(to.Port)), to.Timeout)
 		if err == nil {
-			return &tcpConn{TCPConn: conn, owner: d, checked: decs[i]}, nil
+			c := &tcpConn{TCPConn: conn, owner: d, checked: decs[i]}
+			// So few bytes fit into the socket's buffer: this does not wait.
+			if len(to.First) > 0 {
+				_, _ = c.Write(to.First)
+			}
+			return c, nil
 		}
 		if worst == nil || graver(err, worst) {
 			worst = err

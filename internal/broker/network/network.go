@@ -45,7 +45,14 @@ type Target struct {
 	Port int
 	// Timeout bounds the attempt at one address.
 	Timeout time.Duration
+	// First, of at most MaxFirst bytes, is sent as soon as the connection stands,
+	// which saves a guest a way to the host and back. When it cannot be sent, the
+	// connection's next read or write tells.
+	First []byte
 }
+
+// MaxFirst bounds Target.First, in bytes.
+const MaxFirst = 16 << 10
 
 // Conn is a TCP connection. Reading and writing may go on at the same time.
 // A read that is not the end of the stream fails with a *Failure or an error

@@ -191,7 +191,15 @@ func (t *transfer) hop(ctx context.Context, u *url.URL, out *http1.Request) (nex
 	start := t.n.door.Start()
 	before := t.size
 	deadline, _ := ctx.Deadline()
+	out.Target, out.Host = targetOf(u), hostOf(u)
+	msg, err := withAuthority(out, u).Append(nil)
+	if err != nil {
+		return "", err
+	}
 	to := network.Target{Op: policy.OpNetHTTP, Host: u.Hostname(), Port: portOf(u), Timeout: max(time.Until(deadline), time.Millisecond)}
+	if u.Scheme == "http" && len(msg) <= network.MaxFirst {
+		to.First, msg = msg, nil
+	}
 	conn, err := t.n.net.Dial(ctx, to)
 	if err != nil {
 		t.n.connected(to, nil, start, network.CodeOf(err))
@@ -220,7 +228,7 @@ func (t *transfer) hop(ctx context.Context, u *url.URL, out *http1.Request) (nex
 		}
 		stream = s
 	}
-	return t.exchange(stream, u, out)
+	return t.exchange(stream, msg, out)
 }
 
 // believed bounds the memory that an announced length gets in advance, in bytes.
@@ -233,18 +241,15 @@ func codeOrZero(t *transfer, err error) network.Code {
 	return network.CodeOf(t.coded(err))
 }
 
-// exchange sends the request and reads the response.
-func (t *transfer) exchange(stream net.Conn, u *url.URL, out *http1.Request) (next string, err error) {
-	out.Target, out.Host = targetOf(u), hostOf(u)
-	msg, err := withAuthority(out, u).Append(nil)
-	if err != nil {
-		return "", err
-	}
-	// A server may answer and close before it has read everything: its answer
-	// counts, and if there is none, reading fails as well.
-	_, sendErr := stream.Write(msg)
-	if sendErr != nil && network.CodeOf(sendErr) == network.Timeout {
-		return "", sendErr
+// exchange sends the request, if it was not sent yet, and reads the response.
+func (t *transfer) exchange(stream net.Conn, msg []byte, out *http1.Request) (next string, err error) {
+	if len(msg) > 0 {
+		// A server may answer and close before it has read everything: its answer
+		// counts, and if there is none, reading fails as well.
+		_, err := stream.Write(msg)
+		if err != nil && network.CodeOf(err) == network.Timeout {
+			return "", err
+		}
 	}
 	in := http1.NewReader(stream, t.heads)
 	resp, err := in.Head(out.Method)

@@ -509,3 +509,18 @@ func TestTheRequestsOfTheOldPackage(t *testing.T) {
 		}
 	})
 }
+
+func TestLargeRequestsArriveWhole(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%d", n)
+	}))
+	defer s.Close()
+	inBoth(t, setup{net: allow(strings.TrimPrefix(s.URL, "http://"))}, func(t *testing.T, w world) {
+		for _, n := range []int{0, 1000, 16_000, 17_000, 3_000_000} {
+			if r := decode(t, w.HTTPFetch(bg, httpReq(2, s.URL, table(), strings.Repeat("b", n), plainCaps), "", false)); r.code != 0 || r.body != fmt.Sprint(n) {
+				t.Errorf("%d bytes: %+v", n, r)
+			}
+		}
+	})
+}
