@@ -12,7 +12,8 @@ import (
 	"x07/internal/osworld"
 )
 
-// inProcess runs programs in this process, behind the gate that allows all.
+// inProcess runs programs in this process, behind the gate that allows all;
+// without a cache it interprets them.
 func inProcess(cacheDir string) func(testing.TB, *artifact.Artifact, []byte) (Outcome, error) {
 	return func(t testing.TB, a *artifact.Artifact, input []byte) (Outcome, error) {
 		w, err := osworld.New(osworld.Config{WorkDir: t.TempDir()})
@@ -23,7 +24,7 @@ func inProcess(cacheDir string) func(testing.TB, *artifact.Artifact, []byte) (Ou
 		host := w.HostTable()
 		maps.Copy(host, hostlib.Table())
 		res := engine.Run(context.Background(), a, engine.Config{
-			Input: input, Host: host, CacheDir: cacheDir, Workers: 1,
+			Input: input, Host: host, CacheDir: cacheDir, Workers: 1, Interpret: cacheDir == "",
 			Deadline: time.Now().Add(20 * time.Second),
 		})
 		return outcomeOf(res), res.Err
@@ -43,6 +44,12 @@ func outcomeOf(res engine.Result) Outcome {
 
 func TestRunOS(t *testing.T) {
 	Test(t, Target{Name: "run-os", World: "run-os", Run: inProcess(t.TempDir())})
+}
+
+// Where wazero has no compiler, programs are interpreted; the suite must not
+// tell the difference.
+func TestInterpreted(t *testing.T) {
+	Test(t, Target{Name: "interpreted", World: "run-os", Run: inProcess("")})
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -30,7 +30,7 @@ func CompileCode(ctx context.Context, a *artifact.Artifact) ([]byte, error) {
 		return nil, err
 	}
 	defer cache.Close(ctx)
-	rt := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(0).WithCompilationCache(cache))
+	rt := wazero.NewRuntimeWithConfig(ctx, runtimeConfig(0, false).WithCompilationCache(cache))
 	defer rt.Close(ctx)
 	m, err := rt.CompileModule(ctx, a.Wasm)
 	if err != nil {

@@ -54,6 +54,9 @@ type Config struct {
 	// Workers is how many threads may compile a module that is not cached; 0
 	// leaves it to the engine.
 	Workers int
+	// Interpret runs the module without machine code, as platforms for which
+	// there is no compiler do; CacheDir and Code are not looked at.
+	Interpret bool
 }
 
 // Result is the outcome of a run. Exactly one of these holds: Err is set (the
@@ -165,7 +168,7 @@ func (r *run) prepare() error {
 	// Twice the capacity: room for what the placement of blocks wastes. Pages
 	// that are never touched cost nothing.
 	pages := min((2*r.capacity+uint64(len(r.a.Wasm)))/wasmPage+64, 65536)
-	rc := runtimeConfig(uint32(pages))
+	rc := runtimeConfig(uint32(pages), r.cfg.Interpret)
 	if c := r.openCache(); c != nil {
 		r.cache = c
 		rc = rc.WithCompilationCache(c)
@@ -213,8 +216,12 @@ func (r *run) prepare() error {
 
 // runtimeConfig is how modules are compiled and run; pages is the most memory,
 // which does not change the code.
-func runtimeConfig(pages uint32) wazero.RuntimeConfig {
-	rc := wazero.NewRuntimeConfig().WithDebugInfoEnabled(false)
+func runtimeConfig(pages uint32, interpret bool) wazero.RuntimeConfig {
+	rc := wazero.NewRuntimeConfig()
+	if interpret {
+		rc = wazero.NewRuntimeConfigInterpreter()
+	}
+	rc = rc.WithDebugInfoEnabled(false)
 	if pages > 0 {
 		rc = rc.WithMemoryLimitPages(pages)
 	}
@@ -224,6 +231,9 @@ func runtimeConfig(pages uint32) wazero.RuntimeConfig {
 // openCache is where machine code comes from; nil when it has to be made. A
 // cache that cannot be used costs time, not the run.
 func (r *run) openCache() wazero.CompilationCache {
+	if r.cfg.Interpret {
+		return nil
+	}
 	if len(r.cfg.Code) > 0 {
 		r.code = &codeStore{block: r.cfg.Code}
 		if c, err := r.code.attach(); err == nil {

@@ -26,7 +26,6 @@ type scope struct {
 	allocBytes uint64 // limit, 0 none
 	allocStart uint64
 	site       int
-	fuelSite   int // site of the scope that lowered the limit
 }
 
 const (
