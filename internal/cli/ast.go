@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/ast"
+	"x07/internal/atomicfile"
 	"x07/internal/diag"
 	"x07/internal/lint/strict"
 	"x07/internal/program"
@@ -84,7 +85,7 @@ func astInitCommand(s streams, g *global) *cobra.Command {
 			if _, err := ast.Parse(text); err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}
-			if err := project.WriteAtomic(g.out, text, 0o644); err != nil {
+			if err := atomicfile.Write(g.out, text, 0o644); err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}
 			rep.OK, rep.SHA256 = true, program.Hash(text)
@@ -156,7 +157,7 @@ func astGetCommand(s streams, g *global) *cobra.Command {
 				return exit(exitReported)
 			default:
 				rep.Out = g.out
-				if err := project.WriteAtomic(g.out, report.CanonicalPretty(value), 0o644); err != nil {
+				if err := atomicfile.Write(g.out, report.CanonicalPretty(value), 0o644); err != nil {
 					return astFailure(s, rep, err, exitUsage)
 				}
 			}
@@ -223,7 +224,7 @@ func astPatchCommand(s streams, g *global) *cobra.Command {
 			if f, err := ast.Parse(text); err == nil {
 				text = ast.Format(f)
 			}
-			if err := project.WriteAtomic(rep.Out, text, 0o644); err != nil {
+			if err := atomicfile.Write(rep.Out, text, 0o644); err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}
 			rep.OK, rep.SHA256 = true, program.Hash(text)
@@ -260,7 +261,7 @@ func astCanonCommand(s streams, g *global) *cobra.Command {
 				return astFailure(s, rep, fmt.Errorf("parse x07AST JSON: %s: %w", in, err), exitUsage)
 			}
 			text := ast.Format(f)
-			if err := project.WriteAtomic(rep.Out, text, 0o644); err != nil {
+			if err := atomicfile.Write(rep.Out, text, 0o644); err != nil {
 				return astFailure(s, rep, err, exitUsage)
 			}
 			rep.OK, rep.SHA256 = true, program.Hash(text)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x07/internal/atomicfile"
 	"x07/internal/compile"
-	"x07/internal/project"
 	"x07/internal/version"
 )
 
@@ -55,7 +55,7 @@ func buildCommand(s streams, g *global) *cobra.Command {
 				return err
 			}
 			if monoMap != "" {
-				if err := project.WriteAtomic(monoMap, append(info.Mono.Document(version.Language), '\n'), 0o644); err != nil {
+				if err := atomicfile.Write(monoMap, append(info.Mono.Document(version.Language), '\n'), 0o644); err != nil {
 					return err
 				}
 			}
@@ -66,7 +66,7 @@ func buildCommand(s streams, g *global) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("encode the compiled program: %w", err)
 			}
-			return project.WriteAtomic(g.out, b, 0o644)
+			return atomicfile.Write(g.out, b, 0o644)
 		},
 	}
 	fl := cmd.Flags()

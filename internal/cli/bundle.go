@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/artifact"
+	"x07/internal/atomicfile"
 	"x07/internal/bundle"
 	"x07/internal/bundle/image"
 	"x07/internal/bundle/kube"
@@ -312,7 +313,7 @@ func (f *bundleFlags) write(b *bundle.Bundle, out string) error {
 	if err != nil {
 		return err
 	}
-	return project.WriteAtomic(f.oci, doc, 0o644)
+	return atomicfile.Write(f.oci, doc, 0o644)
 }
 
 // executableName is the name of the executable in an image.
@@ -399,15 +400,15 @@ func (f *bundleFlags) tell(s streams, j *job, rep *report.Bundle, section report
 	if f.emitDir == "" {
 		return nil
 	}
-	err := project.WriteAtomic(filepath.Join(f.emitDir, "report.json"), doc, 0o644)
+	err := atomicfile.Write(filepath.Join(f.emitDir, "report.json"), doc, 0o644)
 	if j.policy.Bytes != nil {
-		err = errors.Join(err, project.WriteAtomic(filepath.Join(f.emitDir, "policy.used.json"), j.policy.Bytes, 0o644))
+		err = errors.Join(err, atomicfile.Write(filepath.Join(f.emitDir, "policy.used.json"), j.policy.Bytes, 0o644))
 	}
 	if art != nil {
 		b, eerr := art.Encode()
 		err = errors.Join(err, eerr)
 		if eerr == nil {
-			err = errors.Join(err, project.WriteAtomic(filepath.Join(f.emitDir, "program.wasm"), b, 0o644))
+			err = errors.Join(err, atomicfile.Write(filepath.Join(f.emitDir, "program.wasm"), b, 0o644))
 		}
 	}
 	return err

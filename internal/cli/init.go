@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x07/internal/atomicfile"
 	"x07/internal/policy"
 	"x07/internal/project"
 	"x07/internal/report"
@@ -140,7 +141,7 @@ func initProject(r *initReport, template string) error {
 				return err
 			}
 		}
-		if err := project.WriteAtomic(filepath.FromSlash(f.path), f.text, 0o644); err != nil {
+		if err := atomicfile.Write(filepath.FromSlash(f.path), f.text, 0o644); err != nil {
 			return &initError{"X07INIT_IO", err.Error()}
 		}
 		r.Created = append(r.Created, f.path)
@@ -180,7 +181,7 @@ func initGitignore(r *initReport) error {
 		text = append(text, '\n')
 	}
 	text = append(text, strings.Join(missing, "\n")+"\n"...)
-	if err := project.WriteAtomic(".gitignore", text, 0o644); err != nil {
+	if err := atomicfile.Write(".gitignore", text, 0o644); err != nil {
 		return &initError{"X07INIT_GITIGNORE", err.Error()}
 	}
 	r.Created = append(r.Created, ".gitignore")

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"x07/internal/artifact"
+	"x07/internal/atomicfile"
 	"x07/internal/compile"
 	"x07/internal/policy"
 	"x07/internal/program"
@@ -156,7 +157,7 @@ func (j *job) keepCompiled(art *artifact.Artifact, section *report.Compile) erro
 	if err != nil {
 		return fmt.Errorf("encode the compiled program: %w", err)
 	}
-	if err := project.WriteAtomic(j.compiledOut, b, 0o644); err != nil {
+	if err := atomicfile.Write(j.compiledOut, b, 0o644); err != nil {
 		return err
 	}
 	size := int64(len(b))

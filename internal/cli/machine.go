@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"x07/internal/project"
+	"x07/internal/atomicfile"
 	"x07/internal/report"
 )
 
@@ -240,7 +240,7 @@ func (m *machine) wrap(s streams, argv []string, scope string) int {
 		doc, code := env.Document()
 		ev.send("final_report", doc)
 		if m.report != "" {
-			if err := project.WriteAtomic(m.report, report.Canonical(doc), 0o644); err != nil {
+			if err := atomicfile.Write(m.report, report.Canonical(doc), 0o644); err != nil {
 				fmt.Fprintln(s.err, err)
 			}
 		}
@@ -318,7 +318,7 @@ func (m *machine) deliver(s streams, canonical []byte) int {
 // be written nothing is printed.
 func (m *machine) emit(s streams, b []byte) int {
 	if m.report != "" {
-		if err := project.WriteAtomic(m.report, b, 0o644); err != nil {
+		if err := atomicfile.Write(m.report, b, 0o644); err != nil {
 			fmt.Fprintln(s.err, err)
 			return exitUsage
 		}

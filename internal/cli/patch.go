@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/ast"
-	"x07/internal/project"
+	"x07/internal/atomicfile"
 	"x07/internal/report"
 )
 
@@ -119,7 +119,7 @@ func writePatched(root, path string, doc any) error {
 		}
 		text = ast.Format(f)
 	}
-	return project.WriteAtomic(filepath.Join(root, path), text, 0o644)
+	return atomicfile.Write(filepath.Join(root, path), text, 0o644)
 }
 
 // sortedKeys are the keys of m in byte order.

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"x07/internal/atomicfile"
 	"x07/internal/osworld"
 	"x07/internal/policy"
 	"x07/internal/project"
@@ -367,7 +368,7 @@ func (f *runFlags) emit(s streams, g *global, j *job, out *outcome) (int, error)
 		}
 	}
 	if g.reportOut != "" {
-		if err := project.WriteAtomic(g.reportOut, doc, 0o644); err != nil {
+		if err := atomicfile.Write(g.reportOut, doc, 0o644); err != nil {
 			return 0, err
 		}
 	}
@@ -396,7 +397,7 @@ func (f *runFlags) writeRepro(j *job, out *outcome) error {
 		return nil
 	}
 	path := filepath.Join(j.target.root, ".x07", "artifacts", name)
-	if err := project.WriteAtomic(path, doc, 0o644); err != nil {
+	if err := atomicfile.Write(path, doc, 0o644); err != nil {
 		return fmt.Errorf("keep the contract repro: %w", err)
 	}
 	return nil

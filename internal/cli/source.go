@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/ast"
+	"x07/internal/atomicfile"
 	"x07/internal/diag"
 	"x07/internal/lint"
 	"x07/internal/project"
@@ -104,7 +105,7 @@ func fmtCommand(s streams) *cobra.Command {
 					fmt.Fprintf(s.err, "file is not formatted: %s\n", path)
 					code = exitFailed
 				default:
-					if err := project.WriteAtomic(path, canon, 0o644); err != nil {
+					if err := atomicfile.Write(path, canon, 0o644); err != nil {
 						return err
 					}
 				}
@@ -245,7 +246,7 @@ func fixFile(s streams, g *global, path, world string, write bool) (int, error) 
 	}
 	if write {
 		if !bytes.Equal(res.Canonical, src) {
-			err = project.WriteAtomic(path, res.Canonical, 0o644)
+			err = atomicfile.Write(path, res.Canonical, 0o644)
 		}
 	} else {
 		err = output(s, g.out, res.Canonical)
@@ -257,7 +258,7 @@ func fixFile(s streams, g *global, path, world string, write bool) (int, error) 
 // standard output.
 func output(s streams, out string, b []byte) error {
 	if out != "" {
-		return project.WriteAtomic(out, b, 0o644)
+		return atomicfile.Write(out, b, 0o644)
 	}
 	if _, err := s.out.Write(b); err != nil {
 		return fmt.Errorf("write output: %w", err)

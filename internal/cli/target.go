@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"x07/internal/atomicfile"
 	"x07/internal/lint"
 	"x07/internal/project"
 	"x07/internal/report"
@@ -213,7 +214,7 @@ func (f *runFlags) repairEntry(j *job) error {
 		j.entry = res.Canonical
 	case sum.Changed():
 		// A file that is only laid out differently compiles as it is.
-		if err := project.WriteAtomic(path, res.Canonical, 0o644); err != nil && sum.AppliedOps > 0 {
+		if err := atomicfile.Write(path, res.Canonical, 0o644); err != nil && sum.AppliedOps > 0 {
 			return fmt.Errorf("%s: %w (hint: --repair memory repairs a copy, --repair off leaves the file alone)", label, err)
 		}
 	}

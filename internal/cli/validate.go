@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/ast"
+	"x07/internal/atomicfile"
 	"x07/internal/diag"
 	"x07/internal/lint/strict"
-	"x07/internal/project"
 	"x07/internal/report"
 	"x07/schemas"
 )
@@ -42,7 +42,7 @@ func astValidateCommand(s streams) *cobra.Command {
 			d := &diag.Report{Diagnostics: found}
 			if out != "" {
 				rep.X07Diag = &out
-				if err := project.WriteAtomic(out, d.AppendJSON(nil), 0o644); err != nil {
+				if err := atomicfile.Write(out, d.AppendJSON(nil), 0o644); err != nil {
 					return astFailure(s, rep, err, exitUsage)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"x07/internal/artifact"
+	"x07/internal/atomicfile"
 	"x07/internal/program"
 )
 
@@ -151,25 +152,10 @@ func writeFile(path string, b []byte) error {
 	if old, err := readCapped(path); err == nil && len(b) > 0 && bytes.Equal(old, b) {
 		return nil
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".tmp-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return atomicfile.Write(path, b, 0o600)
 }
 
 // DefaultCacheDir is the x07 directory below the user's cache directory, ""

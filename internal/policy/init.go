@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"x07/internal/atomicfile"
 )
 
 // InitOptions are the arguments of "x07 policy init".
@@ -117,7 +119,7 @@ func place(root, path string, data []byte, force, mkdir bool) (status string, er
 			return "", fmt.Errorf("create dir: %s: %s", dir, reason(err))
 		}
 	}
-	return status, writeAtomic(path, data)
+	return status, atomicfile.Write(path, data, 0o644)
 }
 
 // ProjectRoot returns the directory of the manifest project; when project is

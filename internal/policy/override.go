@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"x07/internal/atomicfile"
 )
 
 // Overrides are the policy flags of "x07 run" and "x07 bundle", as given.
@@ -185,7 +187,7 @@ func (d *Derived) write(root string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("create dir: %s: %s", dir, reason(err))
 	}
-	return path, writeAtomic(path, d.Bytes)
+	return path, atomicfile.Write(path, d.Bytes, 0o644)
 }
 
 func parseRoots(flags []string) ([]string, error) {

@@ -256,28 +256,6 @@ func TestAnAbsentPackageThatTheLibrarySuppliesIsNotNeeded(t *testing.T) {
 	}
 }
 
-func TestAtomicWritesReplaceFilesAndLeaveNothingElse(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a", "b.json")
-	for _, text := range []string{"one", "two"} {
-		if err := WriteAtomic(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := os.ReadFile(path); string(got) != text {
-			t.Errorf("got %q", got)
-		}
-	}
-	if entries, _ := os.ReadDir(filepath.Join(dir, "a")); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-	if err := WriteAtomic(filepath.Join(dir, "a"), nil, 0o600); err == nil {
-		t.Error("a directory was overwritten")
-	}
-	if err := WriteAtomic(filepath.Join(path, "x"), nil, 0o600); err == nil {
-		t.Error("a file was used as a directory")
-	}
-}
-
 func FuzzNoManifestOrLockfileMakesLoadingPanic(f *testing.F) {
 	f.Add([]byte(specExample))
 	f.Add([]byte(pkgDoc))

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"x07/internal/atomicfile"
 )
 
 // cleanupTime is how long after the deadline a job may take to disappear.
@@ -144,12 +146,7 @@ func (j *Job) describe(backend string) error {
 	if err != nil {
 		return err
 	}
-	// Written under another name first: a reader sees all of it or nothing.
-	tmp := filepath.Join(j.Dir, jobFile+".tmp")
-	if err := os.WriteFile(tmp, append(doc, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(j.Dir, jobFile))
+	return atomicfile.Write(filepath.Join(j.Dir, jobFile), append(doc, '\n'), 0o600)
 }
 
 // Close removes the job's directory. The guest must have ended.

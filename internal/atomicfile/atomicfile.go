@@ -1,7 +1,12 @@
-package project
+// Package atomicfile writes files so that a reader sees the old bytes or the
+// new ones, never a part, whatever happens in between. It is the one way in
+// which X07 writes files that somebody else may read.
+package atomicfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -10,11 +15,11 @@ import (
 // tempCount makes the names of temporary files unique within the process.
 var tempCount atomic.Uint64
 
-// WriteAtomic writes data to path: parents are created, the bytes go to a
+// Write writes data to path: parents are created, the bytes go to a
 // temporary file of the same directory, and one rename puts them in place. A
 // reader sees the old file or the new one, never a part, and a failure leaves
 // nothing behind. A file that exists keeps its permissions.
-func WriteAtomic(path string, data []byte, perm os.FileMode) error {
+func Write(path string, data []byte, perm os.FileMode) error {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		return fmt.Errorf("write %s: expected a file or nothing there, found a directory", path)
@@ -72,4 +77,13 @@ func writeThrough(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, cause(err))
 	}
 	return nil
+}
+
+// cause is err without the operation and path that messages name already.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
