@@ -8,14 +8,16 @@ import (
 // map_u32 and set_u32: open addressing with linear probing, in two arrays.
 // The table's entries are addresses of headers (8 bytes each, as accounted):
 //
-//	0 cap  4 len  8 keys  12 vals     of 24 bytes
+//	0 vals  4 len  8 keys  12 cap     of 24 bytes
 //
-// An empty slot has key -1.
+// An empty slot has key -1. The capacity, which each search reads first, is the
+// last field: that its address is in memory shows wazero that those of the
+// others are.
 const (
-	mapCap  = 0
+	mapVals = 0
 	mapLen  = 4
 	mapKeys = 8
-	mapVals = 12
+	mapCap  = 12
 )
 
 func mapEmitters() map[string]emitter {
@@ -129,8 +131,8 @@ func (g *gen) mapHeader(f *wasm.Func, h, site wasm.X) {
 func (g *gen) probe(f *wasm.Func, hdr, key, slot wasm.Local, found func()) {
 	k := wasm.K
 	mask, keys, at, home := f.NewLocal(wasm.I32), f.NewLocal(wasm.I32), f.NewLocal(wasm.I32), f.NewLocal(wasm.I32)
-	f.Let(wasm.Ld(hdr, mapKeys), keys)
 	f.Let(wasm.Sub(wasm.Shl(wasm.Ld(hdr, mapCap), k(2)), k(4)), mask)
+	f.Let(wasm.Ld(hdr, mapKeys), keys)
 	f.Let(wasm.And(wasm.Shl(wasm.Mul(key, k(2654435769)), k(2)), mask), home)
 	f.Let(home, slot)
 	f.Forever(func(done wasm.Label) {
