@@ -15,13 +15,20 @@ type fuel struct {
 	slice   uint64
 	scopes  []scope
 
-	last     time.Time // of the last refill
+	// Moments are times since start: reading the monotonic clock alone is half of
+	// time.Now, which counts where a clock read is a system call, as in the first
+	// second of a guest kernel.
+	start    time.Time
+	last     time.Duration // of the last refill
+	deadline time.Duration // never when there is none
 	cpuStart time.Duration
 	// cpuNext is the earliest moment at which the processor time can be over: one
-	// thread uses no more of it than passes on the clock. Asking for it is a system
-	// call, and in a guest kernel as dear as a thousand clock reads.
-	cpuNext time.Time
+	// thread uses no more of it than passes on the clock. Asking for it is always a
+	// system call.
+	cpuNext time.Duration
 }
+
+const never = time.Duration(math.MaxInt64)
 
 // scope is an open budget scope.
 type scope struct {
@@ -37,8 +44,8 @@ const (
 	maxSlice   = 1 << 28
 	// A slice should last about this long: short enough for deadlines to be
 	// kept, long enough for the refill to cost nothing.
-	sliceMin = 500 * time.Microsecond
-	sliceMax = 4 * time.Millisecond
+	sliceMin = 2 * time.Millisecond
+	sliceMax = 10 * time.Millisecond
 )
 
 // begin starts the clocks. The program stays on one thread, whose processor
@@ -50,7 +57,10 @@ func (f *fuel) begin(r *run) func() {
 	}
 	f.slice = firstSlice
 	runtime.LockOSThread()
-	f.last = time.Now()
+	f.start, f.last, f.deadline = time.Now(), 0, never
+	if d := r.cfg.Deadline; !d.IsZero() {
+		f.deadline = d.Sub(f.start)
+	}
 	f.cpuStart = threadCPU()
 	return runtime.UnlockOSThread
 }
@@ -77,7 +87,7 @@ func (r *run) refill(stack []uint64) {
 	left := int64(int32(uint32(stack[0])))
 	site := int(uint32(stack[1]))
 	now := r.checkLimits(site)
-	switch d := now.Sub(f.last); {
+	switch d := now - f.last; {
 	case d < sliceMin:
 		f.slice = min(f.slice*2, maxSlice)
 	case d > sliceMax:
@@ -106,18 +116,18 @@ func (r *run) refill(stack []uint64) {
 func (r *run) tick(stack []uint64) { r.checkLimits(int(uint32(stack[0]))) }
 
 // checkLimits ends the run when its time is over or it was cancelled. It returns
-// the time.
-func (r *run) checkLimits(site int) time.Time {
-	now := time.Now()
-	if d := r.cfg.Deadline; !d.IsZero() && now.After(d) {
+// the time since the start.
+func (r *run) checkLimits(site int) time.Duration {
+	now := time.Since(r.fuel.start)
+	if now > r.fuel.deadline {
 		panic(&stop{trap: "timed out", status: 128 + sigKill, site: site})
 	}
-	if limit := r.cfg.CPUTime; limit > 0 && !now.Before(r.fuel.cpuNext) {
+	if limit := r.cfg.CPUTime; limit > 0 && now >= r.fuel.cpuNext {
 		used := r.fuel.cpuUsed()
 		if used > limit {
 			panic(&stop{trap: signal(sigKill), status: 128 + sigKill, site: site})
 		}
-		r.fuel.cpuNext = now.Add(limit - used)
+		r.fuel.cpuNext = now + limit - used
 	}
 	if r.ctx.Err() != nil {
 		panic(&stop{trap: "timed out", status: 128 + sigKill, site: site})
