@@ -43,7 +43,7 @@ func openParent(t tree, name string) (*os.File, string, error) {
 		if err := l.check(name); err != nil {
 			return nil, "", err
 		}
-		dir, err := l.dir.Open(".")
+		dir, err := l.dir.OpenFile(".", os.O_RDONLY, 0)
 		return dir, l.file, err
 	}
 	if name == "." {

@@ -57,6 +57,9 @@ type place struct {
 	path string // absolute, cleaned
 	dir  *os.Root
 	file string // the name in dir when the root is a file, else empty
+	// lent is the directory of a root that is a file where the process may not
+	// open the directory itself, as behind Landlock, which grants the file only.
+	lent tree
 
 	above []*os.Root // directories lent while the root itself did not exist
 }
@@ -73,7 +76,7 @@ func openPlaces(roots []policy.Root, work string) []*place {
 // open opens the root unless it is open. Symbolic links in the root itself are
 // followed when it is opened at the start of the run.
 func (p *place) open() error {
-	if p.dir != nil {
+	if p.dir != nil || p.lent != nil {
 		return nil
 	}
 	info, err := os.Stat(p.path)
@@ -88,11 +91,12 @@ func (p *place) open() error {
 	if err != nil {
 		return err
 	}
-	if p.dir, err = os.OpenRoot(filepath.Dir(real)); err != nil {
-		return err
-	}
 	p.file = filepath.Base(real)
-	return nil
+	if p.dir, err = os.OpenRoot(filepath.Dir(real)); errors.Is(err, fs.ErrPermission) {
+		p.lent = hostTree{filepath.Dir(real)}
+		return nil
+	}
+	return err
 }
 
 // A want says what a call needs of a root that does not exist.
@@ -207,6 +211,9 @@ func (f *FS) find(places []*place, d policy.FSDecision, w want) (tree, string, e
 		return nil, "", os.ErrClosed
 	}
 	p := places[d.Root]
+	if p.lent != nil {
+		return alone(d, lone{p.lent, p.file})
+	}
 	dir, file := p.dir, p.file
 	if dir == nil {
 		var err error
@@ -217,16 +224,21 @@ func (f *FS) find(places []*place, d policy.FSDecision, w want) (tree, string, e
 	if file == "" {
 		return dir, d.Rel, nil
 	}
+	return alone(d, lone{dir, file})
+}
+
+// alone locates what d means in a root that is a single file.
+func alone(d policy.FSDecision, l lone) (tree, string, error) {
 	if d.Rel != "." {
 		return nil, "", &os.PathError{Op: "open", Path: d.Path, Err: syscall.ENOTDIR}
 	}
-	return lone{dir, file}, file, nil
+	return l, l.file, nil
 }
 
 // lone is the tree of a root that is a single file: it has that name only, and
 // the name is never followed when it is a symbolic link.
 type lone struct {
-	dir  *os.Root
+	dir  tree
 	file string
 }
 
