@@ -242,13 +242,13 @@ func TestRedirectsAreAllowedHopByHop(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/away":
-			http.Redirect(w, r, other.URL, 302)
+			http.Redirect(w, r, other.URL, http.StatusFound)
 		case "/keep":
-			http.Redirect(w, r, "/end", 307)
+			http.Redirect(w, r, "/end", http.StatusTemporaryRedirect)
 		case "/turn":
-			http.Redirect(w, r, "/end", 303)
+			http.Redirect(w, r, "/end", http.StatusSeeOther)
 		case "/meta":
-			http.Redirect(w, r, "http://meta.test:80/latest", 302)
+			http.Redirect(w, r, "http://meta.test:80/latest", http.StatusFound)
 		default:
 			body, _ := io.ReadAll(r.Body)
 			fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, body)
