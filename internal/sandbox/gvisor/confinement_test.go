@@ -123,6 +123,12 @@ func TestWithinLandlockTheSameHolds(t *testing.T) {
 		t.Skip(reason)
 	}
 	t.Setenv(boundaryEnv, string(wire.BoundaryLandlock))
+	// A temporary directory that no other test uses shows what is left behind.
+	temp := t.TempDir()
+	if err := os.Chmod(temp, 0o1777); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temp)
 	for name, test := range map[string]func(*testing.T){
 		"stream":       TestWhatIsWrittenToTheStreamComesBack,
 		"root":         TestTheRootFileSystemHoldsNothingOfTheHost,
@@ -149,7 +155,7 @@ func TestWithinLandlockTheSameHolds(t *testing.T) {
 	if st := g.Wait(); len(st.Notes) != 1 || st.Notes[0] != landlockNote {
 		t.Errorf("the status does not say which boundary it was: %+v", st)
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "x07-guest-*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(temp, "x07-guest-*")); len(left) != 0 {
 		t.Errorf("state directories left: %v", left)
 	}
 }
