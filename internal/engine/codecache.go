@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"x07/internal/artifact"
+	"x07/internal/atomicfile"
 )
 
 // maxCodeFile bounds what is read from a cache, in bytes.
@@ -81,21 +82,7 @@ func writeCode(path string, block []byte) {
 	if len(block) > maxCodeFile-sha256.Size || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return
-	}
 	sum := sha256.Sum256(block)
-	if _, err = f.Write(sum[:]); err == nil {
-		_, err = f.Write(block)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
+	// Without the file the next run compiles again.
+	_ = atomicfile.Write(path, append(sum[:], block...), 0o600)
 }

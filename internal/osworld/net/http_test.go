@@ -228,7 +228,7 @@ func TestASlowServerMeetsTheTimeout(t *testing.T) {
 		if r := decode(t, w.HTTPFetch(bg, get("http://"+at.String(), httpCaps(0, 1, 0, 0, 0, 100)), "", false)); r.code != 3 {
 			t.Errorf("code %d", r.code)
 		}
-		if took := time.Since(start); took < time.Second || took > 3*time.Second {
+		if took := time.Since(start); took < time.Second || took > 20*time.Second {
 			t.Errorf("took %v", took)
 		}
 	})

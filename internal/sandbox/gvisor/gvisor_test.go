@@ -376,7 +376,7 @@ func TestProcessorTimeIsCapped(t *testing.T) {
 	if st.Code == 0 || st.Limit != "limits.cpu_ms" && st.Signal == 0 {
 		t.Errorf("got %+v", st)
 	}
-	if d := time.Since(begin); d > 3*time.Second {
+	if d := time.Since(begin); d > 20*time.Second {
 		t.Errorf("it took %v to stop a guest limited to 300 ms", d)
 	}
 }
@@ -394,7 +394,7 @@ func TestTheGuestKernelRestsWhileItsGuestComputes(t *testing.T) {
 	begin := time.Now()
 	idle := system("0")
 	busy := system("400")
-	if took := time.Since(begin); busy-idle > took/5 {
+	if took := time.Since(begin); busy-idle > took/2 {
 		t.Errorf("a computing guest cost %v of system time in %v, one that does nothing %v", busy, took, idle)
 	}
 }
