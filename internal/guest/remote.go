@@ -278,6 +278,10 @@ func (u *remotePackets) SendTo(ctx context.Context, host string, port int, paylo
 	if err := wire.WriteFrame(u.stream, wire.FrameNetPacket, frame); err != nil {
 		return internal(err)
 	}
+	// The deadline of an earlier ReceiveFrom has nothing to say here.
+	if err := u.stream.SetReadDeadline(time.Time{}); err != nil {
+		return internal(err)
+	}
 	defer network.WakeOnEnd(ctx, u.stream.SetReadDeadline)()
 	for {
 		// The host bounds the sending itself; its result must not be left behind.
