@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -320,7 +321,7 @@ func (f *runFlags) readInput(s streams, j *job, p *project.Profile) ([]byte, err
 	case f.input != "":
 		return readInputFile(f.input, j.memory)
 	case f.stdin:
-		b, err := readBounded(s.in, j.memory)
+		b, err := readBounded(s.in, j.memory, 0)
 		if err != nil {
 			return nil, fmt.Errorf("read stdin: %w", err)
 		}
@@ -344,8 +345,12 @@ func readInputFile(path string, memory uint64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()
+		var size int64
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
 		var b []byte
-		if b, err = readBounded(f, memory); err == nil {
+		if b, err = readBounded(f, memory, size); err == nil {
 			return b, nil
 		}
 	}
@@ -353,9 +358,14 @@ func readInputFile(path string, memory uint64) ([]byte, error) {
 }
 
 // readBounded reads one byte more than the program's memory at most: that much
-// already ends the run with "out of memory", and an endless input ends too.
-func readBounded(r io.Reader, memory uint64) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, int64(min(memory, math.MaxInt64-1))+1))
+// already ends the run with "out of memory", and an endless input ends too. size
+// is what the input is expected to have, 0 when unknown.
+func readBounded(r io.Reader, memory uint64, size int64) ([]byte, error) {
+	limit := int64(min(memory, math.MaxInt64-1)) + 1
+	var b bytes.Buffer
+	b.Grow(int(min(size, limit)) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(r, limit))
+	return b.Bytes(), err
 }
 
 // emit prints the report and returns the exit code.
