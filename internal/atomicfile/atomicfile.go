@@ -4,12 +4,12 @@
 package atomicfile
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+
+	"x07/internal/oserr"
 )
 
 // tempCount makes the names of temporary files unique within the process.
@@ -30,7 +30,7 @@ func Write(path string, data []byte, perm os.FileMode) error {
 	dir, name := filepath.Split(path)
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("create directory for %s: %w", path, cause(err))
+			return fmt.Errorf("create directory for %s: %w", path, oserr.Cause(err))
 		}
 	}
 	if err == nil {
@@ -44,7 +44,7 @@ func Write(path string, data []byte, perm os.FileMode) error {
 	tmp := filepath.Join(dir, fmt.Sprintf(".%s.%d.%d.tmp", name, os.Getpid(), tempCount.Add(1)))
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, cause(err))
+		return fmt.Errorf("write %s: %w", path, oserr.Cause(err))
 	}
 	_, err = f.Write(data)
 	if err == nil && info != nil {
@@ -67,23 +67,14 @@ func Write(path string, data []byte, perm os.FileMode) error {
 func writeThrough(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, cause(err))
+		return fmt.Errorf("write %s: %w", path, oserr.Cause(err))
 	}
 	_, err = f.Write(data)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, cause(err))
+		return fmt.Errorf("write %s: %w", path, oserr.Cause(err))
 	}
 	return nil
-}
-
-// cause is err without the operation and path that messages name already.
-func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"x07/internal/bundle/sidecar"
+	"x07/internal/oserr"
 )
 
 // OutputPath is the executable's path for --out: out itself or, when out is or
@@ -47,7 +48,7 @@ func (b *Bundle) Write(out string) (err error) {
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return fmt.Errorf("create directory for %s: %w", out, cause(err))
+		return fmt.Errorf("create directory for %s: %w", out, oserr.Cause(err))
 	}
 	var undo []func()
 	defer func() {
@@ -74,15 +75,15 @@ func (b *Bundle) Write(out string) (err error) {
 			undo = append(undo, func() { os.Rename(old, side) })
 			defer os.RemoveAll(old)
 		case !errors.Is(err, os.ErrNotExist):
-			return fmt.Errorf("replace %s: %w", side, cause(err))
+			return fmt.Errorf("replace %s: %w", side, oserr.Cause(err))
 		}
 		if err := os.Rename(fresh, side); err != nil {
-			return fmt.Errorf("write %s: %w", side, cause(err))
+			return fmt.Errorf("write %s: %w", side, oserr.Cause(err))
 		}
 		undo = append(undo, func() { os.RemoveAll(side) })
 	}
 	if err := os.Rename(exe, out); err != nil {
-		return fmt.Errorf("write %s: %w", out, cause(err))
+		return fmt.Errorf("write %s: %w", out, oserr.Cause(err))
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func (b *Bundle) Write(out string) (err error) {
 func stage(path string, f File) (string, error) {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+temporary())
 	if err := writeNew(tmp, f); err != nil {
-		return "", fmt.Errorf("write %s: %w", path, cause(err))
+		return "", fmt.Errorf("write %s: %w", path, oserr.Cause(err))
 	}
 	return tmp, nil
 }
@@ -136,24 +137,11 @@ func writeTree(dir string, files []File) error {
 	for _, f := range files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("create directory for %s: %w", path, cause(err))
+			return fmt.Errorf("create directory for %s: %w", path, oserr.Cause(err))
 		}
 		if err := writeNew(path, f); err != nil {
-			return fmt.Errorf("write %s: %w", path, cause(err))
+			return fmt.Errorf("write %s: %w", path, oserr.Cause(err))
 		}
 	}
 	return nil
-}
-
-// cause is err without the operation and path that package os adds.
-func cause(err error) error {
-	var pe *os.PathError
-	var le *os.LinkError
-	switch {
-	case errors.As(err, &pe):
-		return pe.Err
-	case errors.As(err, &le):
-		return le.Err
-	}
-	return err
 }

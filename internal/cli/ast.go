@@ -11,6 +11,7 @@ import (
 	"x07/internal/atomicfile"
 	"x07/internal/diag"
 	"x07/internal/lint/strict"
+	"x07/internal/oserr"
 	"x07/internal/program"
 	"x07/internal/project"
 	"x07/internal/report"
@@ -199,7 +200,7 @@ func astPatchCommand(s streams, g *global) *cobra.Command {
 			}
 			src, err := os.ReadFile(patch)
 			if err != nil {
-				return astFailure(s, rep, fmt.Errorf("read patch: %s: %w", patch, cause(err)), exitUsage)
+				return astFailure(s, rep, fmt.Errorf("read patch: %s: %w", patch, oserr.Cause(err)), exitUsage)
 			}
 			ops, err := ast.DecodePatch(src)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"x07/internal/atomicfile"
+	"x07/internal/oserr"
 	"x07/internal/policy"
 	"x07/internal/project"
 	"x07/internal/report"
@@ -161,7 +162,7 @@ var ignored = []string{".x07/deps/", ".x07/tmp/", ".x07/policies/_generated/", "
 func initGitignore(r *initReport) error {
 	old, err := os.ReadFile(".gitignore")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &initError{"X07INIT_GITIGNORE", "read .gitignore: " + cause(err).Error()}
+		return &initError{"X07INIT_GITIGNORE", "read .gitignore: " + oserr.Cause(err).Error()}
 	}
 	text := bytes.ReplaceAll(old, []byte("\r\n"), []byte("\n"))
 	have := map[string]bool{}

@@ -12,6 +12,7 @@ import (
 	"x07/internal/artifact"
 	"x07/internal/atomicfile"
 	"x07/internal/compile"
+	"x07/internal/oserr"
 	"x07/internal/policy"
 	"x07/internal/program"
 	"x07/internal/project"
@@ -169,7 +170,7 @@ func (j *job) keepCompiled(art *artifact.Artifact, section *report.Compile) erro
 func (j *job) executeArtifact(ctx context.Context, s streams) (*outcome, error) {
 	b, err := os.ReadFile(j.target.path)
 	if err != nil {
-		return nil, fmt.Errorf("read artifact: %s: %w", j.target.path, cause(err))
+		return nil, fmt.Errorf("read artifact: %s: %w", j.target.path, oserr.Cause(err))
 	}
 	art, err := artifact.Decode(b)
 	if err != nil {

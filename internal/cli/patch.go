@@ -14,6 +14,7 @@ import (
 
 	"x07/internal/ast"
 	"x07/internal/atomicfile"
+	"x07/internal/oserr"
 	"x07/internal/report"
 )
 
@@ -31,7 +32,7 @@ func patchCommand(s streams) *cobra.Command {
 			}
 			src, err := os.ReadFile(in)
 			if err != nil {
-				return fmt.Errorf("read patchset: %s: %w", in, cause(err))
+				return fmt.Errorf("read patchset: %s: %w", in, oserr.Cause(err))
 			}
 			set, err := ast.DecodePatchset(src)
 			if err != nil {
@@ -92,7 +93,7 @@ func applyPatchset(root string, set ast.Patchset) (map[string]any, error) {
 func patchTarget(root, path string) (any, error) {
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		return nil, fmt.Errorf("open repo root: %s: %w", root, cause(err))
+		return nil, fmt.Errorf("open repo root: %s: %w", root, oserr.Cause(err))
 	}
 	defer r.Close()
 	src, err := r.ReadFile(path)
@@ -100,7 +101,7 @@ func patchTarget(root, path string) (any, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return map[string]any{}, nil
 	case err != nil:
-		return nil, fmt.Errorf("read patch target: %s: %w", path, cause(err))
+		return nil, fmt.Errorf("read patch target: %s: %w", path, oserr.Cause(err))
 	}
 	doc, err := ast.DecodeJSON(src)
 	if err != nil {

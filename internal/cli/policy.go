@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"x07/internal/oserr"
 	"x07/internal/policy"
 	"x07/internal/report"
 )
@@ -133,7 +134,7 @@ func policySuggestCommand(s streams, g *global) *cobra.Command {
 			}
 			log, err := os.Open(audit)
 			if err != nil {
-				return fmt.Errorf("read audit log: %s: %w", audit, cause(err))
+				return fmt.Errorf("read audit log: %s: %w", audit, oserr.Cause(err))
 			}
 			defer log.Close()
 			sug, err := policy.Suggest(log, o)

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"x07/internal/atomicfile"
+	"x07/internal/oserr"
 	"x07/internal/osworld"
 	"x07/internal/policy"
 	"x07/internal/project"
@@ -354,7 +355,7 @@ func readInputFile(path string, memory uint64) ([]byte, error) {
 			return b, nil
 		}
 	}
-	return nil, fmt.Errorf("read input: %s: %w", path, cause(err))
+	return nil, fmt.Errorf("read input: %s: %w", path, oserr.Cause(err))
 }
 
 // readBounded reads one byte more than the program's memory at most: that much
@@ -411,15 +412,6 @@ func (f *runFlags) writeRepro(j *job, out *outcome) error {
 		return fmt.Errorf("keep the contract repro: %w", err)
 	}
 	return nil
-}
-
-// cause is err without the operation and path that package os adds.
-func cause(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // parseUint reads a decimal unsigned integer.

@@ -16,6 +16,7 @@ import (
 	"x07/internal/atomicfile"
 	"x07/internal/diag"
 	"x07/internal/lint"
+	"x07/internal/oserr"
 	"x07/internal/project"
 )
 
@@ -68,7 +69,7 @@ func collectInputs(inputs []string) ([]string, error) {
 func readSource(path string) ([]byte, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read x07AST: %s: %w", path, cause(err))
+		return nil, fmt.Errorf("read x07AST: %s: %w", path, oserr.Cause(err))
 	}
 	return src, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"x07/internal/atomicfile"
 	"x07/internal/lint"
+	"x07/internal/oserr"
 	"x07/internal/project"
 	"x07/internal/report"
 )
@@ -202,7 +203,7 @@ func (f *runFlags) repairEntry(j *job) error {
 	}
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("%s: %s: read x07AST: %s: %w", label, path, path, cause(err))
+		return fmt.Errorf("%s: %s: read x07AST: %s: %w", label, path, path, oserr.Cause(err))
 	}
 	res, sum, err := lint.Repair(src, j.world, f.repair, int(f.repairIters))
 	if err != nil {
@@ -238,7 +239,7 @@ func (f *runFlags) resolveModules(j *job) error {
 		}
 		j.entryPath, j.moduleRoots, j.locked = t.project.EntryPath(), r.ModuleRoots, r.Locked
 		if _, err := os.Stat(j.entryPath); err != nil {
-			return fmt.Errorf("[X07ENTRY_READ] read entry: %s (hint: check x07.json `entry`): %w", j.entryPath, cause(err))
+			return fmt.Errorf("[X07ENTRY_READ] read entry: %s (hint: check x07.json `entry`): %w", j.entryPath, oserr.Cause(err))
 		}
 		return nil
 	}

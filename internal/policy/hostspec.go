@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"x07/internal/oserr"
 )
 
 // hostSpec is one --allow-host or --deny-host value.
@@ -119,7 +121,7 @@ func collectHosts(root string, files, flags []string, deny bool) (hostSpecs, err
 		}
 		data, err := readCapped(path, maxHostFile)
 		if err != nil {
-			return nil, usage("read: %s: %s", path, reason(err))
+			return nil, usage("read: %s: %s", path, oserr.Cause(err).Error())
 		}
 		if !utf8.Valid(data) {
 			return nil, usage("host spec file must be utf-8: %s", path)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"x07/internal/atomicfile"
+	"x07/internal/oserr"
 )
 
 // InitOptions are the arguments of "x07 policy init".
@@ -108,7 +109,7 @@ func place(root, path string, data []byte, force, mkdir bool) (status string, er
 	case errors.Is(err, fs.ErrNotExist):
 		status = "created"
 	default:
-		return "", fmt.Errorf("read: %s: %s", path, reason(err))
+		return "", fmt.Errorf("read: %s: %s", path, oserr.Cause(err).Error())
 	}
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -116,7 +117,7 @@ func place(root, path string, data []byte, force, mkdir bool) (status string, er
 			return "", usage("refusing to create output dir %q (pass --mkdir-out to allow)", relativeTo(root, dir))
 		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", fmt.Errorf("create dir: %s: %s", dir, reason(err))
+			return "", fmt.Errorf("create dir: %s: %s", dir, oserr.Cause(err).Error())
 		}
 	}
 	return status, atomicfile.Write(path, data, 0o644)

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"x07/internal/oserr"
 	"x07/schemas"
 )
 
@@ -35,19 +36,10 @@ func LoadFile(path string) (*Policy, []byte, error) {
 		if errors.As(err, &tooLarge) {
 			return nil, nil, &Error{Kind: SyntaxError, File: path, Text: path + ": " + err.Error()}
 		}
-		return nil, nil, &Error{Kind: ReadError, File: path, Text: reason(err), cause: err}
+		return nil, nil, &Error{Kind: ReadError, File: path, Text: oserr.Cause(err).Error(), cause: err}
 	}
 	p, err := Load(path, data)
 	return p, data, err
-}
-
-// reason returns what the operating system said, without the path, which the
-// message around it already has.
-func reason(err error) string {
-	if pe, ok := errors.AsType[*os.PathError](err); ok {
-		return pe.Err.Error()
-	}
-	return err.Error()
 }
 
 type sizeError struct{ limit int64 }

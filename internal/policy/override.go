@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"x07/internal/atomicfile"
+	"x07/internal/oserr"
 )
 
 // Overrides are the policy flags of "x07 run" and "x07 bundle", as given.
@@ -97,7 +98,7 @@ func Resolve(r Request) (Resolved, error) {
 	}
 	data, err := readCapped(base, MaxBytes)
 	if err != nil {
-		return out, &Error{Kind: ReadError, File: base, Text: reason(err), cause: err}
+		return out, &Error{Kind: ReadError, File: base, Text: oserr.Cause(err).Error(), cause: err}
 	}
 	d, err := Derive(r.Root, base, data, r.Overrides)
 	if err != nil {
@@ -185,7 +186,7 @@ func (d *Derived) write(root string) (string, error) {
 		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("create dir: %s: %s", dir, reason(err))
+		return "", fmt.Errorf("create dir: %s: %s", dir, oserr.Cause(err).Error())
 	}
 	return path, atomicfile.Write(path, d.Bytes, 0o644)
 }

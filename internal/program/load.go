@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"x07/internal/ast"
+	"x07/internal/oserr"
 )
 
 // Load loads the program that o describes. Defects of the program are *Error;
@@ -236,7 +237,7 @@ func absolute(p string) string {
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, oserr.Cause(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("expected a regular file, found a %s", fileType(info.Mode()))
@@ -246,7 +247,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	}
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, oserr.Cause(err)
 	}
 	return src, nil
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"x07/internal/oserr"
 )
 
 // find locates and reads module id: built-in library, then module roots; for
@@ -57,7 +59,7 @@ func (l *loader) fromRoots(id, rel string) (*Module, error) {
 		default:
 			// A directory that may not be searched could hide the module; to
 			// call it absent would make the answer depend on permissions.
-			return nil, parseErr("read module %s: %s: %v", quote(id), path, reason(err))
+			return nil, parseErr("read module %s: %s: %v", quote(id), path, oserr.Cause(err))
 		}
 	}
 	switch len(found) {
@@ -98,16 +100,6 @@ func cleanRoots(roots []string) []string {
 // missing reports whether err says that nothing has that name.
 func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || isNotDir(err)
-}
-
-// reason is err without the path and operation that os puts around it; callers
-// name the path themselves.
-func reason(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // fileType names what is not a regular file.

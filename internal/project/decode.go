@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"x07/internal/oserr"
 )
 
 // maxDocumentBytes bounds every JSON document of this package.
@@ -20,7 +21,7 @@ const maxDocumentBytes = 16 << 20
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, oserr.Cause(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("expected a regular file")
@@ -30,18 +31,9 @@ func readFile(path string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, oserr.Cause(err)
 	}
 	return b, nil
-}
-
-// cause is err without the operation and path that package os adds.
-func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // object is a JSON object being taken apart. The first defect sticks, so a
